@@ -1,1 +1,65 @@
-//! AgentScope.
+#![doc = include_str!("../README.md")]
+
+mod agent;
+mod context;
+mod error;
+mod event;
+mod id;
+mod interrupt;
+mod mailbox;
+mod memory;
+mod message;
+mod middleware;
+mod model;
+mod place;
+mod state;
+mod step;
+mod stream;
+mod timestamp;
+mod tool;
+
+pub mod testing;
+
+pub use agent::{
+    Agent, AgentCard, AgentExt, Decision, FnAgent, Input, Item, Lease, Reply, ReplyRef, ReplyRequest,
+    RunningReply, Typed, Verdict, agent_fn,
+};
+pub use context::{Context, PathEntry};
+pub use error::{Error, ErrorKind, Failure, Result};
+pub use event::{Event, EventKind};
+pub use agentscope_macros::core_tool as tool;
+#[doc(no_inline)]
+pub use futures_core::{Stream, future::BoxFuture};
+pub use id::{AgentId, CallId, MsgId, Name, ReplyId};
+pub use interrupt::{Interrupt, Reason};
+pub use mailbox::{ALLOWED_SLOT, Mailbox, Opened, Turn};
+pub use memory::{Memory, Recalled, Workspace};
+pub use message::{
+    CallState, ContentBlock, Extra, FINISH_TOOL, Finish, Map, Media, Msg, Role, Round, Source, ToolCall,
+    ToolResult, ToolState, Usage,
+};
+pub use middleware::{CompactRequest, Compaction, Middleware, Next, Permission, PermissionRequest};
+pub use model::{
+    ChatModel, FinishReason, IntoAnswer, ModelCard, ModelDelta, ModelOptions, ModelRequest, ModelStream,
+    Price, ToolChoice, Transcript, model_fn,
+};
+pub use place::{Host, Place};
+pub use state::{
+    AgentState, Change, Entry, InboxSeq, MemoryStore, OpenReply, SessionFilter, SessionKey, Slot, StateStore,
+    Stored, Version, View,
+};
+pub use step::Step;
+pub use stream::{EventSink, EventStream};
+pub use testing::ScriptedModel;
+pub use timestamp::Timestamp;
+pub use tool::{
+    IntoToolOutput, Plain, Serialized, Tool, ToolChunk, ToolRequest, ToolSpec, ToolStream, Toolset,
+    TypedTool, schema_of,
+};
+
+/// For the code that `#[tool]` writes; no part of the interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use schemars;
+    pub use serde;
+}

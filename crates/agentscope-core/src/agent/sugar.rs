@@ -1,0 +1,187 @@
+use super::{Agent, Input, Lease, ReplyRef, ReplyRequest};
+use crate::{
+    context::Context,
+    error::{Error, ErrorKind, Result},
+    interrupt::Interrupt,
+    message::{Finish, Msg},
+    stream::EventStream,
+};
+use futures_core::future::BoxFuture;
+use futures_util::FutureExt;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use std::{future::IntoFuture, marker::PhantomData, sync::Arc, time::Duration};
+
+/// How every agent is asked, `dyn` ones included.
+///
+/// ```
+/// use agentscope_core::{Agent, AgentExt, Msg, agent_fn};
+/// use std::sync::Arc;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let echo: Arc<dyn Agent> =
+///     Arc::new(agent_fn("Echo", |msgs, _| async move { Ok(Msg::assistant("Echo", msgs[0].text())) }));
+/// let draft = echo.reply("hi").start();          // returns at once
+/// let verdict = echo.reply(&draft).await?;       // takes the draft when it is there
+/// assert_eq!(verdict.text(), "hi");
+/// # Ok(()) }
+/// ```
+pub trait AgentExt: Agent {
+    /// Asks. Await it for the message, [`stream`](Reply::stream) it for the events, [`start`](Reply::start) it to let it run.
+    fn reply(&self, input: impl Into<Input>) -> Reply<'_, Self, Msg> {
+        Reply {
+            agent: self,
+            req: ReplyRequest::from(input.into()),
+            cx: Context::current(),
+            detached: false,
+            output: PhantomData,
+        }
+    }
+}
+
+impl<A: Agent + ?Sized> AgentExt for A {}
+
+/// A request that is being made.
+#[must_use = "a reply does nothing until it is awaited, streamed or started"]
+pub struct Reply<'a, A: ?Sized, T> {
+    agent: &'a A,
+    req: ReplyRequest,
+    cx: Context,
+    detached: bool,
+    output: PhantomData<fn() -> T>,
+}
+
+/// Marks a [`Reply`] that gives a `T` when awaited.
+pub struct Typed<T>(PhantomData<T>);
+
+impl<'a, A: Agent + ?Sized, T> Reply<'a, A, T> {
+    /// The events, as they happen.
+    pub fn stream(self) -> EventStream {
+        let stream = self.agent.call(self.req, self.cx);
+        if self.detached { stream.detach() } else { stream }
+    }
+
+    /// Lets it run, and gives a handle that can be passed on. Must be called in a tokio runtime.
+    pub fn start(self) -> RunningReply {
+        RunningReply::new(self.stream())
+    }
+
+    /// Stopped by `interrupt` too.
+    pub fn interrupt(mut self, interrupt: &Interrupt) -> Self {
+        let both = self.cx.interrupt().joined(interrupt);
+        self.cx = self.cx.with_interrupt(both);
+        self
+    }
+
+    /// Fails with [`ErrorKind::Timeout`] if it is not over in `time`.
+    pub fn deadline(mut self, time: Duration) -> Self {
+        self.cx = self.cx.with_deadline(time);
+        self
+    }
+
+    /// In this context instead of the current one.
+    pub fn within(mut self, cx: &Context) -> Self {
+        self.cx = cx.clone();
+        self
+    }
+
+    /// Independent of the reply in which it is made, and not interrupted when it is dropped.
+    pub fn detached(mut self) -> Self {
+        self.cx = Context::new();
+        self.detached = true;
+        self
+    }
+
+    /// Asks for a `U`, of which the agent is told the JSON schema.
+    ///
+    /// # Errors
+    /// When awaited: [`ErrorKind::Refused`] if the agent gave none.
+    pub fn typed<U: DeserializeOwned + JsonSchema>(mut self) -> Reply<'a, A, Typed<U>> {
+        self.req.output_schema = Some(Arc::new(schemars::schema_for!(U).into()));
+        Reply { agent: self.agent, req: self.req, cx: self.cx, detached: self.detached, output: PhantomData }
+    }
+}
+
+impl<A: Agent + ?Sized> IntoFuture for Reply<'_, A, Msg> {
+    type Output = Result<Msg>;
+    type IntoFuture = BoxFuture<'static, Result<Msg>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.stream().into_future()
+    }
+}
+
+impl<A: Agent + ?Sized, T: DeserializeOwned + Send + 'static> IntoFuture for Reply<'_, A, Typed<T>> {
+    type Output = Result<T>;
+    type IntoFuture = BoxFuture<'static, Result<T>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let name = self.agent.card().name.clone();
+        let msg = self.stream().into_future();
+        Box::pin(async move {
+            let msg = msg.await?;
+            let Some(output) = msg.output else {
+                let why = match msg.finish {
+                    Some(Finish::Interrupted) => "it was interrupted",
+                    Some(Finish::Waiting) => "a tool call waits for a decision",
+                    Some(Finish::ExceedMaxIters) => "its rounds were used up",
+                    _ => "it does not know how",
+                };
+                return Err(Error::new(
+                    ErrorKind::Refused,
+                    format!("`{name}` gave no structured output: {why}"),
+                ));
+            };
+            serde_json::from_value(output).map_err(|error| {
+                let message = format!("the structured output of `{name}` does not fit the type: {error}");
+                Error::new(ErrorKind::Protocol, message).with_source(error)
+            })
+        })
+    }
+}
+
+/// A reply that runs, and can be passed on before it is there. Clones are the same reply; when the last one is dropped, the
+/// reply is interrupted.
+#[derive(Clone, Debug)]
+pub struct RunningReply {
+    reference: ReplyRef,
+}
+
+impl RunningReply {
+    fn new(stream: EventStream) -> Self {
+        let stream = stream.start();
+        let reply_id = stream.reply_id().clone();
+        let message = async move { stream.await.map(Arc::new) };
+        Self { reference: ReplyRef { node: None, reply_id, lease: Some(Lease(message.boxed().shared())) } }
+    }
+
+    /// What is passed on in its place.
+    pub fn reference(&self) -> ReplyRef {
+        self.reference.clone()
+    }
+
+    async fn message(self) -> Result<Arc<Msg>> {
+        match &self.reference.lease {
+            Some(lease) => lease.message().await,
+            None => Err(Error::new(ErrorKind::Internal, "a running reply without its lease")),
+        }
+    }
+}
+
+impl IntoFuture for RunningReply {
+    type Output = Result<Arc<Msg>>;
+    type IntoFuture = BoxFuture<'static, Result<Arc<Msg>>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.message())
+    }
+}
+
+impl IntoFuture for &RunningReply {
+    type Output = Result<Arc<Msg>>;
+    type IntoFuture = BoxFuture<'static, Result<Arc<Msg>>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.clone().message())
+    }
+}

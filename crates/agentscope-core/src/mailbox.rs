@@ -1,0 +1,252 @@
+//! One conversation of one agent: replies one after the other, in the order in which they were asked for, and an inbox.
+
+mod open;
+mod save;
+mod turn;
+
+pub use open::{ALLOWED_SLOT, Opened};
+pub use turn::Turn;
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    id::{AgentId, Name},
+    message::Msg,
+    state::{AgentState, Change, InboxSeq, SessionKey, StateStore, Version, agent_of, session_of},
+};
+use futures_core::future::BoxFuture;
+use save::with_retries;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+/// Most replies that wait for their turn; one more is refused with [`ErrorKind::Unavailable`].
+const WAITING_LIMIT: usize = 1024;
+
+/// Most messages that are heard and not yet taken; one more is refused with [`ErrorKind::Exhausted`].
+const INBOX_LIMIT: usize = 10_000;
+
+/// How long to wait before asking again, when too many replies wait.
+const BUSY_RETRY: Duration = Duration::from_secs(1);
+
+/// One conversation of one agent: its state, its inbox, and the queue of its replies. Every agent with a conversation has one.
+///
+/// It costs a few hundred bytes and no task while nothing happens. Clones are the same conversation.
+///
+/// ```
+/// use agentscope_core::{Mailbox, Msg};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let mailbox = Mailbox::new();
+/// mailbox.observe(vec![Msg::user("psst").into()]).await?;
+/// assert_eq!(mailbox.heard(), 1);
+/// assert_eq!(mailbox.snapshot().await?.context.len(), 0, "it is taken when the agent replies");
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Mailbox(Arc<Inner>);
+
+struct Inner {
+    key: SessionKey,
+    store: Option<Arc<dyn StateStore>>,
+    held: Arc<tokio::sync::Mutex<Held>>,
+    inbox: Mutex<Inbox>,
+    waiting: AtomicUsize,
+}
+
+/// What the reply whose turn it is works on.
+#[derive(Default)]
+struct Held {
+    /// Loaded when it is first needed.
+    state: Option<Box<AgentState>>,
+    version: Version,
+    /// What is folded into the state and not yet in the store.
+    unsaved: Vec<Change>,
+    /// What is here is not what is in the store: load it again.
+    stale: bool,
+}
+
+#[derive(Default)]
+struct Inbox {
+    msgs: BTreeMap<InboxSeq, Arc<Msg>>,
+    /// The last one given out here; a store gives out its own.
+    last: InboxSeq,
+    taken: InboxSeq,
+}
+
+impl Mailbox {
+    /// A conversation that lives as long as this value.
+    pub fn new() -> Self {
+        Self::open_session(SessionKey::default(), None)
+    }
+
+    /// The conversation `key`, kept in `store` and loaded from it when it is first needed.
+    pub fn stored(key: SessionKey, store: Arc<dyn StateStore>) -> Self {
+        Self::open_session(key, Some(store))
+    }
+
+    /// A conversation that lives as long as this value and goes on from `state`.
+    pub fn resumed(state: AgentState) -> Self {
+        let key = state.key.clone();
+        let taken = state.taken;
+        let held = Held { state: Some(Box::new(state)), ..Held::default() };
+        let inbox = Inbox { last: taken, taken, ..Inbox::default() };
+        Self(Arc::new(Inner {
+            key,
+            store: None,
+            held: Arc::new(tokio::sync::Mutex::new(held)),
+            inbox: Mutex::new(inbox),
+            waiting: AtomicUsize::new(0),
+        }))
+    }
+
+    /// The conversation `key`, kept in `store` if there is one.
+    pub fn open_session(key: SessionKey, store: Option<Arc<dyn StateStore>>) -> Self {
+        Self(Arc::new(Inner {
+            key,
+            store,
+            held: Arc::default(),
+            inbox: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+        }))
+    }
+
+    /// Which conversation.
+    pub fn key(&self) -> &SessionKey {
+        &self.0.key
+    }
+
+    /// The conversation as [`crate::Context::enter`] names it.
+    pub fn session(&self) -> Name {
+        session_of(&self.0.key)
+    }
+
+    /// The agent's id, where its key names it.
+    pub fn agent_id(&self) -> Option<AgentId> {
+        Some(agent_of(&self.0.key)).filter(|id| !id.is_empty())
+    }
+
+    /// How many replies wait for their turn, the one whose turn it is included.
+    pub fn waiting(&self) -> usize {
+        self.0.waiting.load(Ordering::Relaxed)
+    }
+
+    /// How many messages were heard and not yet taken.
+    pub fn heard(&self) -> usize {
+        self.inbox().msgs.len()
+    }
+
+    /// Hears. It never waits for a reply; with a store, the messages are in it when this returns.
+    pub fn observe(&self, msgs: Vec<Arc<Msg>>) -> BoxFuture<'static, Result<()>> {
+        let this = self.clone();
+        Box::pin(async move {
+            this.room_for(msgs.len())?;
+            let last = match &this.0.store {
+                Some(store) => Some(with_retries(|| store.enqueue(&this.0.key, &msgs)).await?),
+                None => None,
+            };
+            this.inbox().add(msgs, last);
+            Ok(())
+        })
+    }
+
+    fn room_for(&self, more: usize) -> Result<()> {
+        if self.heard() + more <= INBOX_LIMIT {
+            return Ok(());
+        }
+        let message = format!(
+            "the agent has heard {INBOX_LIMIT} messages that it has not yet read: let it reply, or tell it less"
+        );
+        Err(Error::new(ErrorKind::Exhausted, message))
+    }
+
+    /// The state as it is when no reply runs: waits for its turn.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub async fn snapshot(&self) -> Result<AgentState> {
+        let mut held = self.0.held.lock().await;
+        self.0.load(&mut held).await.cloned()
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.0.inbox()
+    }
+}
+
+impl Default for Mailbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Mailbox({}, {} waiting)", self.0.key, self.waiting())
+    }
+}
+
+impl Inner {
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, from the store if it is not here.
+    async fn load<'a>(&self, held: &'a mut Held) -> Result<&'a mut AgentState> {
+        if held.state.is_none() || held.stale {
+            let stored = match &self.store {
+                Some(store) => with_retries(|| store.load(&self.key)).await?,
+                None => None,
+            };
+            let (state, version) = match stored {
+                Some(stored) => {
+                    self.inbox().restore(stored.inbox, stored.state.taken);
+                    (stored.state, stored.version)
+                }
+                None => (AgentState::new(self.key.clone()), Version(0)),
+            };
+            held.version = version;
+            held.unsaved.clear();
+            held.stale = false;
+            held.state = Some(Box::new(state));
+        }
+        held.state
+            .as_deref_mut()
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "a state that was just loaded is gone"))
+    }
+}
+
+impl Inbox {
+    /// Adds messages of which the last has the place `last`, or the next places here.
+    fn add(&mut self, msgs: Vec<Arc<Msg>>, last: Option<InboxSeq>) {
+        let last = last.unwrap_or(InboxSeq(self.last.0 + msgs.len() as u64));
+        let first = last.0 + 1 - msgs.len() as u64;
+        for (seq, msg) in (first..).map(InboxSeq).zip(msgs) {
+            if seq > self.taken {
+                self.msgs.insert(seq, msg);
+            }
+        }
+        self.last = self.last.max(last);
+    }
+
+    fn restore(&mut self, stored: Vec<(InboxSeq, Arc<Msg>)>, taken: InboxSeq) {
+        self.taken = taken;
+        self.msgs = self.msgs.split_off(&InboxSeq(taken.0 + 1));
+        self.last = stored.last().map_or(self.last, |(seq, _)| self.last.max(*seq)).max(taken);
+        self.msgs.extend(stored);
+    }
+
+    /// Takes all that was heard.
+    fn take(&mut self) -> Option<(InboxSeq, Vec<Arc<Msg>>)> {
+        let upto = *self.msgs.last_key_value()?.0;
+        self.taken = upto;
+        Some((upto, std::mem::take(&mut self.msgs).into_values().collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

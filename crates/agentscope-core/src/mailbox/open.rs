@@ -1,0 +1,266 @@
+//! The beginning of a reply: waiting for the turn, then taking up what is open or opening something new.
+
+use super::{
+    BUSY_RETRY, Held, Mailbox, WAITING_LIMIT,
+    turn::{Hold, Place, Turn, close_calls, finish_of},
+};
+use crate::{
+    agent::{Decision, Input, Item, ReplyRequest, Verdict},
+    context::Context,
+    error::{Error, ErrorKind, Result},
+    event::{Event, EventKind},
+    id::Name,
+    message::{CallState, ContentBlock, Finish, Map, Msg, Role, ToolCall, ToolResult, ToolState},
+    state::{Change, OpenReply},
+    stream::EventSink,
+    timestamp::Timestamp,
+};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// The slot with the names of the tools that were once allowed for good, see [`Decision::rules`].
+pub const ALLOWED_SLOT: &str = "allowed_tools";
+
+/// What became of a request.
+pub enum Opened {
+    /// It is this reply's turn; ask [`crate::Step::of`] what to do.
+    Turn(Turn),
+    /// It is this reply's turn, and it shall end as interrupted.
+    Aborted(Turn),
+    /// It was interrupted before its turn came, and its end was told. What it brought is in the inbox.
+    Left,
+}
+
+impl Mailbox {
+    /// Waits for the turn of a reply by `name`, and opens or takes up the reply that `req` is for. `max_iters` is how often a
+    /// model may be asked, 0 for no limit.
+    ///
+    /// What is wrong with the request is found before anything changes. A new request to a conversation whose reply waits, or
+    /// was cut off by a crash, closes that one first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if there is nothing to take up, or decisions and results do not fit the calls that wait;
+    /// [`ErrorKind::Unavailable`] if too many replies wait or the store cannot be reached.
+    pub async fn open(
+        &self,
+        name: &Name,
+        req: ReplyRequest,
+        max_iters: u32,
+        cx: &Context,
+        sink: EventSink,
+    ) -> Result<Opened> {
+        let Some(place) = Place::take(&self.0, WAITING_LIMIT) else {
+            let message = format!("`{name}` has {WAITING_LIMIT} replies waiting: ask again later");
+            return Err(Error::new(ErrorKind::Unavailable, message).with_retry_after(BUSY_RETRY));
+        };
+        let brought = messages(&req.input);
+        let turn = async {
+            let req = req.resolve().await?;
+            let held = Arc::clone(&self.0.held).lock_owned().await;
+            Ok::<_, Error>((req, held))
+        };
+        let (req, held) = tokio::select! {
+            biased;
+            turn = turn => turn?,
+            () = cx.interrupt().triggered() => {
+                self.observe(brought).await?;
+                return leave(name, cx, sink).map(|()| Opened::Left);
+            }
+        };
+        let mut hold = Hold::new(Arc::clone(&self.0), held);
+        self.0.load(&mut hold.held).await?;
+        self.0.commit(&mut hold.held).await?; // what a store that was away has missed
+        begin(hold, place, name, req, max_iters, sink).await
+    }
+}
+
+fn messages(input: &Input) -> Vec<Arc<Msg>> {
+    let Input::Messages(items) = input else { return Vec::new() };
+    let msgs = items.iter().filter_map(|item| match item {
+        Item::Msg(msg) => Some(Arc::clone(msg)),
+        Item::Pending(_) => None,
+    });
+    msgs.collect()
+}
+
+/// Ends a reply whose turn never came.
+fn leave(name: &Name, cx: &Context, mut sink: EventSink) -> Result<()> {
+    let mut msg = Arc::new(Msg::new(name, Role::Assistant, Vec::new()));
+    sink.emit(&mut msg, start(name, 0, None));
+    let (finish, error) = finish_of(cx, Finish::Interrupted);
+    sink.end(msg, EventKind::ReplyEnd { finish, metadata: Map::new() });
+    error.map_or(Ok(()), Err)
+}
+
+fn start(name: &Name, max_iters: u32, output_schema: Option<Arc<Value>>) -> EventKind {
+    EventKind::ReplyStart { name: name.clone(), timestamp: Timestamp::now(), max_iters, output_schema }
+}
+
+async fn begin(
+    mut hold: Hold,
+    place: Place,
+    name: &Name,
+    req: ReplyRequest,
+    max_iters: u32,
+    mut sink: EventSink,
+) -> Result<Opened> {
+    let open = hold.held.state.as_ref().and_then(|state| state.open.as_deref());
+    let changes = match (open, &req.input) {
+        (Some(open), Input::Decisions(decisions)) => decided(open, decisions)?,
+        (Some(open), Input::Results(results)) => brought_back(open, results)?,
+        (Some(_), Input::Continue | Input::Abort) => Vec::new(),
+        (None, Input::Decisions(_) | Input::Results(_) | Input::Abort) => {
+            let message = format!(
+                "no reply of `{name}` waits, so there is nothing to decide, to bring back or to abort"
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        (_, Input::Messages(_)) | (None, Input::Continue) => {
+            close_previous(&mut hold);
+            let heard_from = hold.held.state.as_ref().map_or(0, |state| state.context.len());
+            hear(&mut hold);
+            for msg in messages(&req.input) {
+                hold.change(Change::Message { msg });
+            }
+            let mut turn = Turn::new(hold, place, sink, heard_from);
+            turn.emit(start(name, max_iters, req.output_schema));
+            return committed(turn, Opened::Turn).await;
+        }
+    };
+    let heard_from = hold.held.state.as_ref().map_or(0, |state| state.context.len());
+    reopen(&mut hold, &mut sink);
+    let mut turn = Turn::new(hold, place, sink, heard_from);
+    if let (Input::Decisions(decisions), Some(rules)) = (&req.input, rules(&turn, &req.input)) {
+        debug_assert!(!decisions.is_empty());
+        turn.change(Change::Slot { key: ALLOWED_SLOT.into(), value: rules });
+    }
+    changes.into_iter().for_each(|kind| turn.emit(kind));
+    let opened = if matches!(req.input, Input::Abort) { Opened::Aborted } else { Opened::Turn };
+    committed(turn, opened).await
+}
+
+/// Saves what a request brought before anything is done with it.
+async fn committed(mut turn: Turn, opened: fn(Turn) -> Opened) -> Result<Opened> {
+    match turn.commit().await {
+        Ok(()) => Ok(opened(turn)),
+        Err(error) => {
+            let finish = Finish::Failed((&error).into());
+            turn.end(finish, Some(error)).await.map(|()| Opened::Left)
+        }
+    }
+}
+
+/// Takes up the open reply in a new epoch, and tells a reader who was not there so far what it is.
+fn reopen(hold: &mut Hold, sink: &mut EventSink) {
+    let Some(open) = hold.held.state.as_ref().and_then(|state| state.open.as_deref()) else { return };
+    let (reply_id, epoch, next_seq) = (open.msg.id.clone(), open.epoch + 1, open.next_seq);
+    let crashed = open.msg.finish.is_none();
+    hold.change(Change::Reopen { reply_id: reply_id.clone(), epoch });
+    sink.resume(reply_id, epoch, next_seq);
+    if crashed && next_seq > 0 {
+        let rewind = sink.stamp(EventKind::Rewind { to_seq: next_seq - 1 });
+        hold.fold(&rewind);
+        send(hold, sink, rewind);
+    }
+    let Some(open) = hold.held.state.as_ref().and_then(|state| state.open.as_deref()) else { return };
+    let resumed = sink.stamp(EventKind::Resumed { msg: Arc::new(Msg::clone(&open.msg)), dropped: 0 });
+    send(hold, sink, resumed);
+}
+
+fn send(hold: &Hold, sink: &EventSink, event: Event) {
+    if let Some(open) = hold.held.state.as_ref().and_then(|state| state.open.as_deref()) {
+        sink.send(event, &open.msg);
+    }
+}
+
+/// Ends a reply that waits or was cut off, for a new one. Nobody reads its events any more.
+fn close_previous(hold: &mut Hold) {
+    let Held { state: Some(state), .. } = &*hold.held else { return };
+    let Some(open) = state.open.as_deref() else { return };
+    let (reply_id, epoch) = (open.msg.id.clone(), open.epoch + 1);
+    let results = close_calls(state).into_iter().map(EventKind::ToolResult);
+    let end = EventKind::ReplyEnd { finish: Finish::Interrupted, metadata: Map::new() };
+    for (seq, kind) in (open.next_seq..).zip(results.chain([end]).collect::<Vec<_>>()) {
+        hold.fold(&Event { reply_id: reply_id.clone(), epoch, seq, kind });
+    }
+}
+
+/// Takes what was heard since the last reply into the conversation.
+fn hear(hold: &mut Hold) {
+    let taken = hold.inner.inbox().take();
+    if let Some((upto, msgs)) = taken {
+        for msg in msgs {
+            hold.change(Change::Message { msg });
+        }
+        hold.change(Change::Taken { upto });
+    }
+}
+
+fn decided(open: &OpenReply, decisions: &[Decision]) -> Result<Vec<EventKind>> {
+    let each = decisions.iter().map(|decision| {
+        if decision.reply_id.as_ref().is_some_and(|id| *id != open.msg.id) {
+            let message =
+                format!("the decision is about another reply than the one that waits, `{}`", open.msg.id);
+            return Err(Error::new(ErrorKind::Conflict, message));
+        }
+        let call = waiting_call(open, &decision.call_id, &CallState::Asking)?;
+        Ok(match decision.verdict {
+            Verdict::Allow => EventKind::ToolCallState {
+                id: call.id.clone(),
+                state: CallState::Allowed,
+                input: decision.input.clone(),
+            },
+            Verdict::Deny => EventKind::ToolResult(denied(call, decision.note.as_deref())),
+        })
+    });
+    each.collect()
+}
+
+fn denied(call: &ToolCall, note: Option<&str>) -> ToolResult {
+    let why = note.map(|note| format!(": {note}")).unwrap_or_default();
+    let output = vec![ContentBlock::text(format!("The user did not allow this tool call{why}"))];
+    ToolResult::new(call.id.clone(), call.name.clone(), ToolState::Denied, output)
+}
+
+fn brought_back(open: &OpenReply, results: &[ToolResult]) -> Result<Vec<EventKind>> {
+    let each = results.iter().map(|result| {
+        let call = waiting_call(open, &result.id, &CallState::Submitted)?;
+        if result.state == ToolState::Running {
+            let message = format!(
+                "the result of call `{}` says that it still runs: bring it back when it ended",
+                result.id
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        Ok(EventKind::ToolResult(ToolResult { name: call.name.clone(), ..result.clone() }))
+    });
+    each.collect()
+}
+
+fn waiting_call<'a>(open: &'a OpenReply, id: &str, state: &CallState) -> Result<&'a ToolCall> {
+    let waiting = || open.msg.open_calls().filter(|call| call.state == *state);
+    waiting().find(|call| call.id == *id).ok_or_else(|| {
+        let ids: Vec<&str> = waiting().map(|call| call.id.as_str()).collect();
+        let what = if *state == CallState::Asking { "a decision" } else { "a result from outside" };
+        let message = if ids.is_empty() {
+            format!("call `{id}` does not wait for {what}: no call does")
+        } else {
+            format!("call `{id}` does not wait for {what}; these do: {}", ids.join(", "))
+        };
+        Error::new(ErrorKind::InvalidInput, message)
+    })
+}
+
+/// The tools that are allowed for good, those of the decisions included, if these name any.
+fn rules(turn: &Turn, input: &Input) -> Option<Value> {
+    let Input::Decisions(decisions) = input else { return None };
+    let more: Vec<Value> =
+        decisions.iter().flat_map(|it| &it.rules).map(|name| name.as_str().into()).collect();
+    if more.is_empty() {
+        return None;
+    }
+    let mut all = turn.state().slots.get(ALLOWED_SLOT).and_then(Value::as_array).cloned().unwrap_or_default();
+    all.extend(more);
+    all.dedup();
+    Some(Value::Array(all))
+}

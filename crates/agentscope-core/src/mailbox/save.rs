@@ -1,0 +1,65 @@
+//! Writing to a store that may be slow, away, or in another's hands.
+
+use super::{Held, Inner};
+use crate::error::{Error, ErrorKind, Result};
+use std::{future::Future, time::Duration};
+
+/// How long one call of a store may take.
+const STORE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often a store that cannot be reached is asked in all.
+const STORE_TRIES: u32 = 4;
+
+/// How long to wait before the second try; twice as long before each further one.
+const STORE_BACKOFF: Duration = Duration::from_millis(50);
+
+/// Asks a store, again if it cannot be reached.
+pub(super) async fn with_retries<T, Fut>(ask: impl Fn() -> Fut) -> Result<T>
+where
+    Fut: Future<Output = Result<T>>,
+{
+    let mut wait = STORE_BACKOFF;
+    let mut tries = 1;
+    loop {
+        let result = tokio::time::timeout(STORE_TIMEOUT, ask()).await.unwrap_or_else(|_| {
+            let message = format!("the store did not answer in {} s", STORE_TIMEOUT.as_secs());
+            Err(Error::new(ErrorKind::Timeout, message))
+        });
+        match result {
+            Err(error) if error.is_retryable() && tries < STORE_TRIES => {
+                tokio::time::sleep(error.retry_after().unwrap_or(wait).min(STORE_TIMEOUT)).await;
+                wait *= 2;
+                tries += 1;
+            }
+            Err(error) if error.is_retryable() => {
+                let message =
+                    format!("the conversation could not be saved or loaded in {tries} tries: {error}");
+                return Err(Error::new(ErrorKind::Unavailable, message).with_source(error));
+            }
+            done => return done,
+        }
+    }
+}
+
+impl Inner {
+    /// Commits what is unsaved. Whoever finds that another works on the conversation drops what it holds.
+    pub(super) async fn commit(&self, held: &mut Held) -> Result<()> {
+        let Some(store) = &self.store else { return Ok(()) };
+        if held.unsaved.is_empty() {
+            return Ok(());
+        }
+        match with_retries(|| store.commit(&self.key, held.version, &held.unsaved)).await {
+            Ok(version) => {
+                held.version = version;
+                held.unsaved.clear();
+                Ok(())
+            }
+            Err(error) => {
+                if error.kind() == ErrorKind::Conflict {
+                    held.stale = true;
+                }
+                Err(error)
+            }
+        }
+    }
+}

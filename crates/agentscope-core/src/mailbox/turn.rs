@@ -1,0 +1,246 @@
+use super::{Held, Inner};
+use crate::{
+    context::Context,
+    error::{Error, ErrorKind, Result},
+    event::{Event, EventKind},
+    interrupt::Reason,
+    message::{CallState, ContentBlock, Finish, Map, Msg, ToolCall, ToolResult, ToolState},
+    state::{AgentState, Change, OpenReply},
+    stream::EventSink,
+};
+use std::sync::{Arc, LazyLock, atomic::Ordering};
+use tokio::sync::OwnedMutexGuard;
+
+/// The turn of one reply: the state is its own until it [ends](Turn::end).
+///
+/// To emit an event is to fold it into the state, to put it down for the store and to let it be seen, as one act.
+pub struct Turn {
+    hold: Hold,
+    place: Place,
+    sink: EventSink,
+    /// Where in the context begins what was said since the last reply.
+    heard_from: usize,
+    metadata: Map,
+}
+
+/// The state, held by one reply.
+pub(super) struct Hold {
+    pub(super) inner: Arc<Inner>,
+    pub(super) held: OwnedMutexGuard<Held>,
+    /// The reply ended as it should.
+    over: bool,
+}
+
+impl Hold {
+    pub(super) fn new(inner: Arc<Inner>, held: OwnedMutexGuard<Held>) -> Self {
+        Self { inner, held, over: false }
+    }
+
+    pub(super) fn change(&mut self, change: Change) {
+        if let Some(state) = &mut self.held.state {
+            state.apply(&change);
+        }
+        self.put_down(change);
+    }
+
+    pub(super) fn fold(&mut self, event: &Event) {
+        if let Some(state) = &mut self.held.state {
+            state.apply_event(event);
+        }
+        let skipped =
+            matches!(event.kind, EventKind::Custom { .. } | EventKind::Inner { .. } | EventKind::Other(_));
+        if self.inner.store.is_some() && !skipped {
+            self.put_down(Change::Event { event: event.clone() });
+        }
+    }
+
+    fn put_down(&mut self, change: Change) {
+        if self.inner.store.is_none() {
+            return;
+        }
+        let change = match self.held.unsaved.last_mut() {
+            Some(newest) => newest.join(change),
+            None => Err(change),
+        };
+        self.held.unsaved.extend(change.err());
+    }
+}
+
+/// A reply that panicked, or was dropped with its runtime, leaves what was saved: the rest did not happen.
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if !self.over && self.inner.store.is_some() {
+            self.held.stale = true;
+        }
+    }
+}
+
+/// A place in the queue of replies.
+pub(super) struct Place(Arc<Inner>);
+
+impl Place {
+    pub(super) fn take(inner: &Arc<Inner>, limit: usize) -> Option<Self> {
+        let place = Self(Arc::clone(inner));
+        let before = inner.waiting.fetch_add(1, Ordering::Relaxed);
+        (before < limit).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Turn {
+    pub(super) fn new(hold: Hold, place: Place, sink: EventSink, heard_from: usize) -> Self {
+        Self { hold, place, sink, heard_from, metadata: Map::new() }
+    }
+
+    /// The state.
+    pub fn state(&self) -> &AgentState {
+        static NONE: LazyLock<AgentState> = LazyLock::new(AgentState::default);
+        self.hold.held.state.as_deref().unwrap_or(&NONE)
+    }
+
+    /// The open reply.
+    pub fn open(&self) -> Option<&OpenReply> {
+        self.state().open.as_deref()
+    }
+
+    /// The messages since the last reply: what was heard, then what was asked.
+    pub fn heard(&self) -> Vec<Arc<Msg>> {
+        self.state().messages().skip(self.heard_from).cloned().collect()
+    }
+
+    /// Emits an event of the reply. It never waits.
+    pub fn emit(&mut self, kind: EventKind) {
+        let event = self.sink.stamp(kind);
+        self.hold.fold(&event);
+        if let Some(open) = self.hold.held.state.as_ref().and_then(|state| state.open.as_ref()) {
+            self.sink.send(event, &open.msg);
+        }
+    }
+
+    /// Changes the state otherwise.
+    pub fn change(&mut self, change: Change) {
+        self.hold.change(change);
+    }
+
+    /// Joins the message's metadata when the reply ends.
+    pub fn set_metadata(&mut self, metadata: Map) {
+        self.metadata = metadata;
+    }
+
+    /// Takes what was heard since, into the reply. Call it before each thought.
+    pub fn hear(&mut self) {
+        let taken = self.hold.inner.inbox().take();
+        if let Some((upto, msgs)) = taken {
+            for msg in msgs {
+                self.emit(EventKind::Heard { msg });
+            }
+            self.change(Change::Taken { upto });
+        }
+    }
+
+    /// Forgets all messages but the open reply.
+    pub fn forget(&mut self) {
+        if let Some(last) = self.state().context.last() {
+            let upto = last.msg.id.clone();
+            self.change(Change::Compact { summary: String::new(), upto });
+        }
+    }
+
+    /// Saves what is not yet saved; at once where there is no store.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] if the store cannot be reached; the state is kept and saved before the next reply.
+    /// [`ErrorKind::Conflict`] if another process works on the conversation; the state is loaded again before the next reply.
+    pub async fn commit(&mut self) -> Result<()> {
+        self.hold.inner.commit(&mut self.hold.held).await
+    }
+
+    /// How a reply ends that would end as `finish`, given who stopped it: an interrupt is no error, an elapsed deadline is one.
+    pub fn finish_of(&self, cx: &Context, finish: Finish) -> (Finish, Option<Error>) {
+        finish_of(cx, finish)
+    }
+
+    /// Ends the reply: closes what is open (unless it waits), folds the end, saves, gives the turn to the next, and only then
+    /// lets the end be seen.
+    ///
+    /// # Errors
+    /// `error` itself, or why the end could not be saved; the stream tells it after the end.
+    pub async fn end(mut self, finish: Finish, mut error: Option<Error>) -> Result<()> {
+        let waits = finish == Finish::Waiting;
+        if !waits {
+            for result in self.hold.held.state.iter().flat_map(|state| close_calls(state)).collect::<Vec<_>>()
+            {
+                self.emit(EventKind::ToolResult(result));
+            }
+        }
+        let mut end =
+            self.sink.stamp(EventKind::ReplyEnd { finish, metadata: std::mem::take(&mut self.metadata) });
+        self.hold.fold(&end);
+        if let Err(unsaved) = self.commit().await {
+            if !waits {
+                self.amend_end(&mut end, Finish::Failed((&unsaved).into()));
+            }
+            error = Some(unsaved);
+        }
+        let state = self.state();
+        let msg =
+            if waits { state.open.as_ref().map(|open| &open.msg) } else { state.messages().next_back() };
+        let Some(msg) = msg.cloned() else {
+            return Err(Error::new(ErrorKind::Internal, "a reply ended that never began"));
+        };
+        let Self { mut hold, place, sink, .. } = self;
+        hold.over = true;
+        drop((hold, place)); // the next reply may begin before this end is seen, never the other way round
+        sink.send_end(end, msg);
+        error.map_or(Ok(()), Err)
+    }
+
+    /// The end that was folded could not be saved: it is another one.
+    fn amend_end(&mut self, end: &mut Event, failed: Finish) {
+        let Held { state, unsaved, .. } = &mut *self.hold.held;
+        if let Some(entry) = state.as_mut().and_then(|state| state.context.last_mut()) {
+            Arc::make_mut(&mut entry.msg).finish = Some(failed.clone());
+        }
+        if let EventKind::ReplyEnd { finish, .. } = &mut end.kind {
+            *finish = failed;
+        }
+        if let Some(last @ Change::Event { event: Event { kind: EventKind::ReplyEnd { .. }, .. } }) =
+            unsaved.last_mut()
+        {
+            *last = Change::Event { event: end.clone() };
+        }
+    }
+}
+
+/// See [`Turn::finish_of`].
+pub(super) fn finish_of(cx: &Context, finish: Finish) -> (Finish, Option<Error>) {
+    match cx.interrupt().reason() {
+        None => (finish, None),
+        Some(Reason::Deadline) => {
+            let error = Error::new(ErrorKind::Timeout, "the deadline passed before the reply was complete");
+            (Finish::Failed((&error).into()), Some(error))
+        }
+        Some(_) => (Finish::Interrupted, None),
+    }
+}
+
+/// The results that end the calls which are open: law 6, every call gets exactly one.
+pub(super) fn close_calls(state: &AgentState) -> Vec<ToolResult> {
+    let calls = state.open.iter().flat_map(|open| open.msg.open_calls());
+    calls.map(closed).collect()
+}
+
+fn closed(call: &ToolCall) -> ToolResult {
+    let text = if call.state == CallState::Started {
+        "The tool was stopped before it ended; what it did until then is unknown."
+    } else {
+        "The tool call has been interrupted by the user. The tool was not run."
+    };
+    let output = vec![ContentBlock::text(text)];
+    ToolResult::new(call.id.clone(), call.name.clone(), ToolState::Interrupted, output)
+}

@@ -1,0 +1,230 @@
+//! A message is the fold of its events: the same here, on the far side of a wire, on replay and in every store.
+
+use super::{CallState, ContentBlock, Media, Msg, Source, ToolCall, ToolResult, ToolState, Usage};
+use crate::event::{Event, EventKind};
+use std::sync::Arc;
+
+/// How to take back what was folded since the reply began, for [`EventKind::Rewind`]. Empty when the reply has ended.
+#[derive(Clone, Default)]
+pub(super) struct Trail(Vec<(u64, Undo)>);
+
+#[derive(Clone)]
+enum Undo {
+    /// The block at this place was added.
+    Added(usize),
+    /// A call was in this state.
+    State(usize, CallState),
+    /// So much had been used.
+    Usage(Option<Usage>),
+    /// There was no output.
+    Output,
+}
+
+impl std::fmt::Debug for Trail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} steps", self.0.len())
+    }
+}
+
+/// How a message came to be is no part of what it says.
+impl PartialEq for Trail {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Msg {
+    /// Folds one event in.
+    ///
+    /// Events are folded in the order of their `seq`, each once. What does not concern the message (`Custom`, `Inner`, `Slot`,
+    /// unknown ones) is skipped.
+    pub fn apply(&mut self, event: &Event) {
+        let seq = event.seq;
+        match &event.kind {
+            EventKind::ReplyStart { name, timestamp, .. } => {
+                self.id = event.reply_id.clone();
+                self.name = name.clone();
+                self.timestamp = timestamp.clone();
+                self.finish = None;
+            }
+            EventKind::Resumed { msg, .. } => {
+                *self = Msg::clone(msg);
+                self.trail.0.clear();
+            }
+            EventKind::ModelEnd { usage: Some(usage), .. } => {
+                self.trail.0.push((seq, Undo::Usage(self.usage)));
+                *self.usage.get_or_insert_default() += *usage;
+            }
+            EventKind::TextDelta { block, delta } => match self.at(*block) {
+                Some(ContentBlock::Text { text, .. }) => text.push_str(delta),
+                _ => self.add(seq, ContentBlock::text(delta)),
+            },
+            EventKind::ThinkingDelta { block, delta } => match self.at(*block) {
+                Some(ContentBlock::Thinking { thinking, .. }) => thinking.push_str(delta),
+                _ => self.add(seq, ContentBlock::thinking(delta)),
+            },
+            EventKind::MediaDelta { block, media_type, delta } => match self.at(*block) {
+                Some(
+                    ContentBlock::Image(Media { source: Source::Base64 { data, .. }, .. })
+                    | ContentBlock::Audio(Media { source: Source::Base64 { data, .. }, .. })
+                    | ContentBlock::Video(Media { source: Source::Base64 { data, .. }, .. })
+                    | ContentBlock::File(Media { source: Source::Base64 { data, .. }, .. }),
+                ) => data.push_str(delta),
+                _ => self.add(seq, Media::base64(media_type, delta).into()),
+            },
+            EventKind::Extra { block, key, value } => {
+                if let Some(extra) = self.at(*block).and_then(ContentBlock::extra_mut) {
+                    extra.set(key, value.clone());
+                }
+            }
+            EventKind::ToolCallDelta { block, id, name, delta } => match self.at(*block) {
+                Some(ContentBlock::ToolCall(call)) if call.id == *id => call.input.push_str(delta),
+                _ => self.add(seq, ToolCall::new(id, name, delta).into()),
+            },
+            EventKind::ToolCall(call) => self.add(seq, call.clone().into()),
+            EventKind::ToolCallState { id, state, input } => self.set_state(seq, id, state, input.as_deref()),
+            EventKind::ToolResultDelta { id, name, delta } => {
+                let at = self.result_place(id).unwrap_or_else(|place| {
+                    self.insert(seq, place, ToolResult::new(id, name, ToolState::Running, Vec::new()));
+                    place
+                });
+                if let Some(ContentBlock::ToolResult(result)) = self.content.get_mut(at) {
+                    for block in delta {
+                        ContentBlock::append(&mut result.output, block);
+                    }
+                }
+            }
+            EventKind::ToolResult(result) => match self.result_place(&result.id) {
+                Ok(at) => {
+                    if let Some(block) = self.content.get_mut(at) {
+                        *block = result.clone().into();
+                    }
+                }
+                Err(place) => self.insert(seq, place, result.clone()),
+            },
+            EventKind::Block { block } => self.add(seq, block.clone()),
+            EventKind::Hint { text } => {
+                self.add(seq, ContentBlock::Hint { text: text.clone(), extra: super::Extra::default() });
+            }
+            EventKind::Heard { msg } => self.add(seq, ContentBlock::Heard(Arc::clone(msg))),
+            EventKind::Output { value } => {
+                self.trail.0.push((seq, Undo::Output));
+                self.output = Some(value.clone());
+            }
+            EventKind::Rewind { to_seq } => self.rewind(*to_seq),
+            EventKind::ReplyEnd { finish, metadata } => {
+                self.metadata.extend(metadata.iter().map(|(key, value)| (key.clone(), value.clone())));
+                self.finish = Some(finish.clone());
+                self.trail.0 = Vec::new();
+            }
+            EventKind::ModelStart { .. }
+            | EventKind::ModelEnd { usage: None, .. }
+            | EventKind::Slot { .. }
+            | EventKind::Inner { .. }
+            | EventKind::RequireConfirm { .. }
+            | EventKind::RequireExternal { .. }
+            | EventKind::Custom { .. }
+            | EventKind::Other(_) => {}
+        }
+    }
+
+    fn at(&mut self, block: u32) -> Option<&mut ContentBlock> {
+        self.content.get_mut(block as usize)
+    }
+
+    fn add(&mut self, seq: u64, block: ContentBlock) {
+        self.trail.0.push((seq, Undo::Added(self.content.len())));
+        self.content.push(block);
+    }
+
+    fn insert(&mut self, seq: u64, place: usize, result: ToolResult) {
+        self.trail.0.push((seq, Undo::Added(place)));
+        self.content.insert(place, result.into());
+    }
+
+    fn call_place(&self, id: &str) -> Option<usize> {
+        self.content
+            .iter()
+            .rposition(|block| matches!(block, ContentBlock::ToolCall(call) if *call.id == *id))
+    }
+
+    fn set_state(&mut self, seq: u64, id: &str, state: &CallState, input: Option<&str>) {
+        let Some(at) = self.call_place(id) else { return };
+        let running = |block: &ContentBlock| matches!(block, ContentBlock::ToolResult(it) if *it.id == *id && it.state == ToolState::Running);
+        if *state == CallState::Started
+            && let Some(stale) = self.content.iter().skip(at).position(running)
+            && let Some(ContentBlock::ToolResult(result)) = self.content.get_mut(at + stale)
+        {
+            result.output.clear();
+        }
+        if let Some(ContentBlock::ToolCall(call)) = self.content.get_mut(at) {
+            let before = std::mem::replace(&mut call.state, state.clone());
+            if let Some(input) = input {
+                input.clone_into(&mut call.input);
+            }
+            self.trail.0.push((seq, Undo::State(at, before)));
+        }
+    }
+
+    /// Where the result of the call is, or where it goes: after the calls of its round, in their order.
+    fn result_place(&self, id: &str) -> Result<usize, usize> {
+        let Some(call) = self.call_place(id) else { return Err(self.content.len()) };
+        let mut later_calls = Vec::new();
+        let mut in_results = false;
+        for (at, block) in self.content.iter().enumerate().skip(call + 1) {
+            match block {
+                ContentBlock::ToolResult(result) if *result.id == *id => return Ok(at),
+                ContentBlock::ToolResult(result) if later_calls.contains(&&*result.id) => return Err(at),
+                ContentBlock::ToolResult(_) => in_results = true,
+                ContentBlock::ToolCall(call) if !in_results => later_calls.push(&*call.id),
+                _ if in_results => return Err(at),
+                _ => {}
+            }
+        }
+        Err(self.content.len())
+    }
+
+    fn rewind(&mut self, to_seq: u64) {
+        while let Some((_, undo)) = self.trail.0.pop_if(|(seq, _)| *seq > to_seq) {
+            match undo {
+                Undo::Added(at) if at < self.content.len() => {
+                    self.content.remove(at);
+                }
+                Undo::Added(_) => {}
+                Undo::State(at, before) => {
+                    if let Some(ContentBlock::ToolCall(call)) = self.content.get_mut(at) {
+                        call.state = before;
+                    }
+                }
+                Undo::Usage(before) => self.usage = before,
+                Undo::Output => self.output = None,
+            }
+        }
+        self.finish = None;
+    }
+}
+
+impl ContentBlock {
+    /// Adds `block` to `blocks`; words without further fields join the words before them.
+    pub(crate) fn append(blocks: &mut Vec<ContentBlock>, block: &ContentBlock) {
+        match (blocks.last_mut(), block) {
+            (Some(Self::Text { text, extra }), Self::Text { text: more, extra: none })
+                if extra.is_empty() && none.is_empty() =>
+            {
+                text.push_str(more);
+            }
+            _ => blocks.push(block.clone()),
+        }
+    }
+}
+
+impl From<Media> for ContentBlock {
+    fn from(media: Media) -> Self {
+        match media.media_type().split('/').next() {
+            Some("image") => Self::Image(media),
+            Some("audio") => Self::Audio(media),
+            Some("video") => Self::Video(media),
+            _ => Self::File(media),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Moving an agent: what has to be known of it to create it again elsewhere.
+
+use crate::{
+    agent::Agent,
+    error::{Error, ErrorKind, Result},
+    middleware::Middleware,
+    model::ChatModel,
+    state::{AgentState, StateStore},
+    tool::{Tool, Toolset},
+};
+use futures_core::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// An agent that can be created elsewhere from its configuration and its state.
+pub trait Place: Agent + Sized {
+    /// By which a host knows the type.
+    const TYPE: &'static str;
+    /// What it is made of: plain data. Models and tools are named, secrets are looked up where the agent runs.
+    type Config: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
+
+    /// Its configuration.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] naming what has no name by which a host could find it.
+    fn config(&self) -> Result<Self::Config>;
+
+    /// Its state, when no reply runs.
+    fn snapshot(&self) -> BoxFuture<'_, Result<AgentState>>;
+
+    /// Creates it on `host`.
+    fn create(config: Self::Config, state: AgentState, host: Host) -> BoxFuture<'static, Result<Self>>;
+}
+
+/// What a place has to offer to the agents that are created there, by name.
+///
+/// ```
+/// use agentscope_core::{ChatModel, ErrorKind, Host, ModelCard, model_fn};
+///
+/// let host = Host::new().model(model_fn(ModelCard::new("parrot"), |_| async { Ok("hello") }));
+/// assert_eq!(host.find_model("parrot")?.card().name, "parrot");
+/// assert_eq!(host.find_model("crow").err().unwrap().kind(), ErrorKind::NotFound);
+/// # Ok::<_, agentscope_core::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Host(Arc<Offer>);
+
+#[derive(Clone, Default)]
+struct Offer {
+    models: BTreeMap<String, Arc<dyn ChatModel>>,
+    tools: BTreeMap<String, Arc<dyn Tool>>,
+    toolsets: BTreeMap<String, Arc<dyn Toolset>>,
+    middleware: BTreeMap<String, Arc<dyn Middleware>>,
+    secrets: BTreeMap<String, Arc<str>>,
+    store: Option<Arc<dyn StateStore>>,
+}
+
+impl Host {
+    /// A place with nothing to offer.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Offers a model, by the name on its card.
+    #[must_use]
+    pub fn model(self, model: impl ChatModel) -> Self {
+        let name = model.card().name.to_string();
+        self.with(|offer| drop(offer.models.insert(name, Arc::new(model))))
+    }
+
+    /// Offers a tool, by its name.
+    #[must_use]
+    pub fn tool(self, tool: impl Tool) -> Self {
+        let name = tool.spec().name.to_string();
+        self.with(|offer| drop(offer.tools.insert(name, Arc::new(tool))))
+    }
+
+    /// Offers a toolset, by its name.
+    #[must_use]
+    pub fn toolset(self, toolset: impl Toolset) -> Self {
+        let name = toolset.name().to_owned();
+        self.with(|offer| drop(offer.toolsets.insert(name, Arc::new(toolset))))
+    }
+
+    /// Offers a middleware, by its name.
+    #[must_use]
+    pub fn middleware(self, middleware: impl Middleware) -> Self {
+        let name = middleware.name().to_owned();
+        self.with(|offer| drop(offer.middleware.insert(name, Arc::new(middleware))))
+    }
+
+    /// Offers a secret.
+    #[must_use]
+    pub fn secret(self, name: impl Into<String>, secret: impl Into<Arc<str>>) -> Self {
+        self.with(|offer| drop(offer.secrets.insert(name.into(), secret.into())))
+    }
+
+    /// Keeps the conversations of the agents that are created here.
+    #[must_use]
+    pub fn store(self, store: impl StateStore) -> Self {
+        self.with(|offer| offer.store = Some(Arc::new(store)))
+    }
+
+    /// The model of this name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], naming what there is.
+    pub fn find_model(&self, name: &str) -> Result<Arc<dyn ChatModel>> {
+        find("model", &self.0.models, name)
+    }
+
+    /// The tool of this name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], naming what there is.
+    pub fn find_tool(&self, name: &str) -> Result<Arc<dyn Tool>> {
+        find("tool", &self.0.tools, name)
+    }
+
+    /// The toolset of this name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], naming what there is.
+    pub fn find_toolset(&self, name: &str) -> Result<Arc<dyn Toolset>> {
+        find("toolset", &self.0.toolsets, name)
+    }
+
+    /// The middleware of this name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], naming what there is.
+    pub fn find_middleware(&self, name: &str) -> Result<Arc<dyn Middleware>> {
+        find("middleware", &self.0.middleware, name)
+    }
+
+    /// The secret of this name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], naming what there is.
+    pub fn find_secret(&self, name: &str) -> Result<Arc<str>> {
+        find("secret", &self.0.secrets, name)
+    }
+
+    /// Where conversations are kept, if anywhere.
+    pub fn find_store(&self) -> Option<Arc<dyn StateStore>> {
+        self.0.store.clone()
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Offer)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+}
+
+fn find<T: Clone>(what: &str, offered: &BTreeMap<String, T>, name: &str) -> Result<T> {
+    offered.get(name).cloned().ok_or_else(|| {
+        let names: Vec<&str> = offered.keys().map(String::as_str).collect();
+        let there = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        let message = format!(
+            "there is no {what} `{name}` on this host, which has {there}: register it with `.{what}(..)`"
+        );
+        Error::new(ErrorKind::NotFound, message)
+    })
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host")
+            .field("models", &self.0.models.keys())
+            .field("tools", &self.0.tools.keys())
+            .field("toolsets", &self.0.toolsets.keys())
+            .field("middleware", &self.0.middleware.keys())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,77 @@
+//! What comes next: a pure function of the state. No input, no output, no clock, no `async`.
+
+use crate::{
+    message::{CallState, ContentBlock, FINISH_TOOL, Finish, Msg, ToolCall},
+    state::AgentState,
+};
+
+/// What comes next in a reply.
+///
+/// ```
+/// use agentscope_core::{AgentState, Finish, Step};
+/// assert_eq!(Step::of(&AgentState::default()), Step::End(Finish::Completed), "nothing was asked");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Ask the model.
+    Reason,
+    /// Ask whether these calls may run.
+    Check(Vec<ToolCall>),
+    /// Run these calls.
+    Act(Vec<ToolCall>),
+    /// These calls were running when the process died: run them again, or close them.
+    Recover(Vec<ToolCall>),
+    /// Somebody outside has to answer about these calls.
+    Wait(Vec<ToolCall>),
+    /// The reply is over.
+    End(Finish),
+}
+
+impl Step {
+    /// What comes next, by all that matters: the open reply, the state of each of its calls, the rounds that are used up, the
+    /// output that was asked for.
+    pub fn of(state: &AgentState) -> Self {
+        let Some(open) = &state.open else { return Self::End(Finish::Completed) };
+        let calls: Vec<&ToolCall> = open.msg.open_calls().collect();
+        if !calls.is_empty() {
+            let in_state = |wanted: &[CallState]| {
+                calls.iter().filter(|call| wanted.contains(&call.state)).map(|call| (*call).clone()).collect()
+            };
+            let steps: [(&[CallState], fn(Vec<ToolCall>) -> Step); 3] = [
+                (&[CallState::Started], Self::Recover),
+                (&[CallState::Pending], Self::Check),
+                (&[CallState::Allowed], Self::Act),
+            ];
+            for (wanted, step) in steps {
+                let found: Vec<ToolCall> = in_state(wanted);
+                if !found.is_empty() {
+                    return step(found);
+                }
+            }
+            return Self::Wait(calls.into_iter().cloned().collect());
+        }
+        let wants_output = open.output_schema.is_some() && open.msg.output.is_none();
+        if !wants_output && (open.output_schema.is_some() || has_spoken(&open.msg)) {
+            let summarized = open.max_iters > 0 && open.iters > open.max_iters;
+            return Self::End(if summarized { Finish::ExceedMaxIters } else { Finish::Completed });
+        }
+        if open.max_iters > 0 && open.iters > open.max_iters {
+            return Self::End(Finish::ExceedMaxIters);
+        }
+        Self::Reason
+    }
+}
+
+/// Whether the reply's last word is the agent's own.
+fn has_spoken(msg: &Msg) -> bool {
+    match msg.content.last() {
+        Some(ContentBlock::ToolResult(result)) => result.name == FINISH_TOOL,
+        Some(ContentBlock::Hint { .. } | ContentBlock::Heard(_) | ContentBlock::Thinking { .. }) | None => {
+            false
+        }
+        Some(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests;
