@@ -1,1 +1,9 @@
-//! AgentScope.
+#![doc = include_str!("../README.md")]
+
+mod agent_tool;
+
+mod react;
+
+pub use agent_tool::AgentTool;
+
+pub use react::ReActAgent;

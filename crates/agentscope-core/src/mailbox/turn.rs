@@ -3,6 +3,7 @@ use crate::{
     context::Context,
     error::{Error, ErrorKind, Result},
     event::{Event, EventKind},
+    id::CallId,
     interrupt::Reason,
     message::{CallState, ContentBlock, Finish, Map, Msg, ToolCall, ToolResult, ToolState},
     state::{AgentState, Change, OpenReply},
@@ -148,6 +149,20 @@ impl Turn {
         if let Some(last) = self.state().context.last() {
             let upto = last.msg.id.clone();
             self.change(Change::Compact { summary: String::new(), upto });
+        }
+    }
+
+    /// Gives every call that is open its result: it was stopped, or never run.
+    pub fn close_calls(&mut self) {
+        for result in close_calls(self.state()) {
+            self.emit(EventKind::ToolResult(result));
+        }
+    }
+
+    /// The same for one call.
+    pub fn close_call(&mut self, id: &CallId) {
+        if let Some(result) = close_calls(self.state()).into_iter().find(|result| result.id == *id) {
+            self.emit(EventKind::ToolResult(result));
         }
     }
 

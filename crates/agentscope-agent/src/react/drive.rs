@@ -1,0 +1,130 @@
+//! The loop: ask the state what comes next, do it, save it, until it is over.
+
+use super::{Config, ReActAgent, equip::Equipment};
+use agentscope_core::{
+    CallState, Change, CompactRequest, Context, Error, ErrorKind, EventKind, EventSink, Finish, Next, Opened,
+    Reason, ReplyRequest, Result, Step, ToolCall, Turn,
+};
+use std::sync::Arc;
+
+/// How often a conversation is made shorter within one reply.
+const MAX_COMPACTIONS: u32 = 3;
+
+/// One reply at work.
+pub(super) struct Work {
+    pub(super) config: Arc<Config>,
+    pub(super) cx: Context,
+    pub(super) turn: Turn,
+    /// The tools as of the last thought.
+    pub(super) equipment: Option<Arc<Equipment>>,
+    compactions: u32,
+}
+
+impl ReActAgent {
+    pub(super) async fn drive(self, req: ReplyRequest, cx: Context, sink: EventSink) -> Result<()> {
+        let Self { config, mailbox } = self;
+        let (turn, aborted) = match mailbox.open(&config.card.name, req, config.max_iters, &cx, sink).await? {
+            Opened::Turn(turn) => (turn, false),
+            Opened::Aborted(turn) => (turn, true),
+            Opened::Left => return Ok(()),
+        };
+        let mut work = Work { config, cx, turn, equipment: None, compactions: 0 };
+        let outcome = if aborted { Ok(Finish::Interrupted) } else { work.steps().await };
+        work.end(outcome).await
+    }
+}
+
+impl Work {
+    async fn steps(&mut self) -> Result<Finish> {
+        loop {
+            if self.cx.interrupt().is_triggered() {
+                return Ok(Finish::Interrupted);
+            }
+            match Step::of(self.turn.state()) {
+                Step::Reason => match self.reason().await {
+                    Err(error) if error.kind() == ErrorKind::ContextOverflow => self.compact(error).await?,
+                    done => done?,
+                },
+                Step::Check(calls) => self.check(calls).await?,
+                Step::Act(calls) => self.act(calls).await?,
+                Step::Recover(calls) => self.recover(calls).await?,
+                Step::Wait(calls) => {
+                    self.ask(calls);
+                    return Ok(Finish::Waiting);
+                }
+                Step::End(finish) => return Ok(finish),
+            }
+            self.turn.commit().await?;
+        }
+    }
+
+    async fn end(mut self, outcome: Result<Finish>) -> Result<()> {
+        let interrupted = self.cx.interrupt().is_triggered();
+        let (finish, error) = match outcome {
+            Ok(Finish::Interrupted) => self.turn.finish_of(&self.cx, Finish::Interrupted),
+            Err(_) if interrupted => self.turn.finish_of(&self.cx, Finish::Interrupted),
+            Ok(finish) => (finish, None),
+            Err(error) => (Finish::Failed((&error).into()), Some(error)),
+        };
+        if let (Finish::Interrupted, Some(Reason::User(Some(note)))) = (&finish, self.cx.interrupt().reason())
+        {
+            self.turn.close_calls();
+            let text = format!("<system-hint>The user interrupted you: {note}</system-hint>");
+            self.turn.emit(EventKind::Hint { text });
+        }
+        self.turn.end(finish, error).await
+    }
+
+    /// Calls that were running when the process died: run again what may be, close the rest.
+    async fn recover(&mut self, calls: Vec<ToolCall>) -> Result<()> {
+        let equipment = self.equip().await?;
+        for call in calls {
+            let again = equipment.find(&call.name).is_some_and(|(_, spec)| spec.read_only || spec.idempotent);
+            if again {
+                self.turn.emit(EventKind::ToolCallState {
+                    id: call.id,
+                    state: CallState::Allowed,
+                    input: None,
+                });
+            } else {
+                self.turn.close_call(&call.id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the reader what has to be decided or done outside.
+    fn ask(&mut self, calls: Vec<ToolCall>) {
+        let (outside, asking): (Vec<_>, Vec<_>) =
+            calls.into_iter().partition(|call| call.state == CallState::Submitted);
+        if !asking.is_empty() {
+            self.turn.emit(EventKind::RequireConfirm { calls: asking });
+        }
+        if !outside.is_empty() {
+            self.turn.emit(EventKind::RequireExternal { calls: outside });
+        }
+    }
+
+    /// The model refused the conversation as too long: make it shorter, or give up with `error`.
+    async fn compact(&mut self, error: Error) -> Result<()> {
+        self.compactions += 1;
+        if self.compactions > MAX_COMPACTIONS {
+            return Err(
+                error.context(format_args!("the conversation was compacted {MAX_COMPACTIONS} times in vain"))
+            );
+        }
+        let onion = Next::new(
+            Arc::clone(&self.config.layers),
+            |layer, req, cx, next| layer.on_compact(req, cx, next),
+            |_, _| Box::pin(async { Ok(None) }),
+        );
+        let request = CompactRequest::new(self.turn.state().view(), true);
+        match onion.run(request, self.cx.clone()).await? {
+            Some(compaction) => {
+                self.turn.change(Change::Compact { summary: compaction.summary, upto: compaction.upto });
+                Ok(())
+            }
+            None => Err(error),
+        }
+    }
+}

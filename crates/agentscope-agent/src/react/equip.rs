@@ -1,0 +1,101 @@
+//! What the agent can do and is told, before each thought.
+
+use super::{Config, drive::Work};
+use agentscope_core::{Error, ErrorKind, EventKind, Msg, Result, Tool, ToolSpec, View};
+use serde_json::json;
+use std::{collections::HashMap, sync::Arc};
+
+/// The tools and the system prompt of one thought.
+#[derive(Default)]
+pub(super) struct Equipment {
+    pub(super) specs: Arc<[Arc<ToolSpec>]>,
+    tools: HashMap<Box<str>, (Arc<dyn Tool>, Arc<ToolSpec>)>,
+    pub(super) prompt: Option<Arc<Msg>>,
+    /// Toolsets that could not be asked.
+    failed: Vec<(String, Error)>,
+}
+
+impl Equipment {
+    pub(super) fn find(&self, name: &str) -> Option<&(Arc<dyn Tool>, Arc<ToolSpec>)> {
+        self.tools.get(name)
+    }
+
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.specs.iter().map(|spec| spec.name.as_str()).collect()
+    }
+}
+
+impl Work {
+    /// The tools as of the last thought; in a reply that was taken up, as of now.
+    pub(super) async fn equip(&mut self) -> Result<Arc<Equipment>> {
+        match &self.equipment {
+            Some(equipment) => Ok(Arc::clone(equipment)),
+            None => {
+                let view = self.turn.state().view();
+                self.equip_anew(&view).await
+            }
+        }
+    }
+
+    pub(super) async fn equip_anew(&mut self, view: &View) -> Result<Arc<Equipment>> {
+        if let Some(fixed) = self.config.fixed.get() {
+            self.equipment = Some(Arc::clone(fixed));
+            return Ok(Arc::clone(fixed));
+        }
+        let stop = self.cx.interrupt().clone();
+        let equipment = tokio::select! {
+            biased;
+            equipment = self.config.equip(view) => Arc::new(equipment?),
+            () = stop.triggered() => return Err(Error::new(ErrorKind::Unavailable, "interrupted while its tools were listed")),
+        };
+        for (name, error) in &equipment.failed {
+            let value = json!({"toolset": name, "error": error});
+            self.turn.emit(EventKind::Custom { name: "toolset_failed".into(), value });
+        }
+        if self.config.toolsets.is_empty() && self.config.layers.is_empty() {
+            let _ = self.config.fixed.set(Arc::clone(&equipment));
+        }
+        self.equipment = Some(Arc::clone(&equipment));
+        Ok(equipment)
+    }
+}
+
+impl Config {
+    async fn equip(&self, view: &View) -> Result<Equipment> {
+        let mut tools = self.tools.clone();
+        let mut failed = Vec::new();
+        let mut prompt = self.prompt.clone();
+        for toolset in &self.toolsets {
+            match toolset.tools(view).await {
+                Ok(more) => tools.extend(more),
+                // The program put it together wrongly: no model can make up for that.
+                Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                    return Err(error.context(format_args!("toolset `{}`", toolset.name())));
+                }
+                Err(error) => failed.push((toolset.name().to_owned(), error)),
+            }
+            if let Some(more) = toolset.prompt(view) {
+                prompt = if prompt.is_empty() { more } else { format!("{prompt}\n\n{more}") };
+            }
+        }
+        for layer in self.layers.iter() {
+            tools.extend(layer.tools(view));
+            prompt = layer.system_prompt(view, prompt);
+        }
+        let mut found = HashMap::with_capacity(tools.len());
+        let mut specs = Vec::with_capacity(tools.len());
+        for tool in tools {
+            let spec = tool.spec();
+            specs.push(Arc::clone(&spec));
+            if found.insert(Box::from(spec.name.as_str()), (tool, Arc::clone(&spec))).is_some() {
+                let message = format!(
+                    "agent `{}` has two tools called `{}`: rename one, or give the agent only one of them",
+                    self.card.name, spec.name
+                );
+                return Err(Error::new(ErrorKind::InvalidInput, message));
+            }
+        }
+        let prompt = (!prompt.is_empty()).then(|| Arc::new(Msg::system(prompt)));
+        Ok(Equipment { specs: specs.into(), tools: found, prompt, failed })
+    }
+}

@@ -1,0 +1,103 @@
+//! Structured output: by the model's own way where it has one, else by a tool that it has to call.
+
+use super::drive::Work;
+use agentscope_core::{
+    ContentBlock, EventKind, FINISH_TOOL, Result, ToolCall, ToolResult, ToolSpec, ToolState,
+};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The field that carries output which is no object.
+const VALUE: &str = "value";
+
+/// What the model is told who answers in words only.
+const USE_THE_TOOL: &str = "<system-hint>Structured output is required: go on to finish your task, or call \
+                            'generate_response' with the output.</system-hint>";
+
+/// The tool that a model calls to give structured output by `schema`.
+pub(super) fn finish_tool(schema: &Value) -> ToolSpec {
+    let description = "Gives your final answer to the user's request. Call it once, when the task is done.";
+    ToolSpec::new(FINISH_TOOL, description, as_object(schema))
+}
+
+fn is_object(schema: &Value) -> bool {
+    schema.get("type").is_some_and(|kind| kind == "object")
+}
+
+/// The schema of an object, as tools have to have one; output that is none becomes its only field.
+fn as_object(schema: &Value) -> Value {
+    if is_object(schema) {
+        return schema.clone();
+    }
+    let mut inner = schema.clone();
+    let definitions = inner.as_object_mut().and_then(|fields| fields.remove("$defs"));
+    let mut object = json!({"type": "object", "properties": {VALUE: inner}, "required": [VALUE]});
+    if let (Some(definitions), Some(fields)) = (definitions, object.as_object_mut()) {
+        fields.insert("$defs".into(), definitions);
+    }
+    object
+}
+
+impl Work {
+    pub(super) fn output_schema(&self) -> Option<Arc<Value>> {
+        self.turn.open().and_then(|open| open.output_schema.clone())
+    }
+
+    /// Whether the model gives structured output by itself.
+    pub(super) fn native_output(&self) -> bool {
+        self.config.model.card().output_schema
+    }
+
+    /// After a thought without calls: takes the words as the output, or tells the model what is missing.
+    pub(super) fn settle_output(&mut self, schema: &Arc<Value>) {
+        if !self.native_output() {
+            self.turn.emit(EventKind::Hint { text: USE_THE_TOOL.to_owned() });
+            return;
+        }
+        let last = self.turn.open().and_then(|open| open.msg.content.last());
+        let Some(ContentBlock::Text { text, .. }) = last else { return };
+        let parsed = serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"));
+        match parsed.and_then(|value| self.config.validators.check(schema, &value).map(|()| value)) {
+            Ok(value) => self.turn.emit(EventKind::Output { value }),
+            Err(wrong) => {
+                let text = format!(
+                    "<system-hint>Your answer does not fit the schema: {wrong}. Answer again with JSON alone.</system-hint>"
+                );
+                self.turn.emit(EventKind::Hint { text });
+            }
+        }
+    }
+
+    /// The model called the tool that ends the reply.
+    pub(super) fn finish(&mut self, call: &ToolCall, schema: &Arc<Value>) -> Result<()> {
+        let wrong = |wrong: &dyn std::fmt::Display| {
+            format!("Arguments Validation Error: {wrong}. Call it again with right ones.")
+        };
+        let taken = match call.arguments() {
+            Err(error) => Err(wrong(&format_args!("the arguments are no JSON object: {error}"))),
+            Ok(mut fields) => {
+                let value = if is_object(schema) {
+                    Value::Object(fields)
+                } else {
+                    fields.remove(VALUE).unwrap_or_default()
+                };
+                self.config.validators.check(schema, &value).map(|()| value).map_err(|error| wrong(&error))
+            }
+        };
+        let (state, text) = match taken {
+            Ok(value) => {
+                self.turn.emit(EventKind::Output { value });
+                (ToolState::Success, "Successfully generated response.".to_owned())
+            }
+            Err(text) => (ToolState::Error, text),
+        };
+        let output = vec![ContentBlock::text(text)];
+        self.turn.emit(EventKind::ToolResult(ToolResult::new(
+            call.id.clone(),
+            call.name.clone(),
+            state,
+            output,
+        )));
+        Ok(())
+    }
+}

@@ -1,0 +1,269 @@
+//! Asking the model, and taking in its answer piece by piece.
+
+use super::{drive::Work, equip::Equipment, output::finish_tool};
+use agentscope_core::{
+    CallId, CallState, ContentBlock, Context, Error, ErrorKind, EventKind, FINISH_TOOL, FinishReason, Map,
+    ModelDelta, ModelRequest, ModelStream, Msg, Next, Result, ToolCall, ToolChoice, ToolResult, ToolState,
+    Usage,
+};
+use futures_util::StreamExt;
+use serde_json::Value;
+use std::{pin::pin, sync::Arc};
+
+/// What the model is told whose rounds are used up.
+const SUM_UP: &str = "<system-hint>You have failed to generate response within the maximum iterations. Now respond directly by \
+                      summarizing the current situation.</system-hint>";
+
+/// What the model is told whose answer was empty.
+const EMPTY: &str = "<system-hint>Your answer was empty. Answer the user, or call a tool.</system-hint>";
+
+impl Work {
+    /// One call of the model. An interrupt ends it early and is no error.
+    pub(super) async fn reason(&mut self) -> Result<()> {
+        self.turn.hear();
+        let view = self.turn.state().view();
+        let equipment = self.equip_anew(&view).await?;
+        let Some(open) = self.turn.open() else { return Ok(()) };
+        let sum_up = open.max_iters > 0 && open.iters >= open.max_iters;
+        let schema = self.output_schema();
+
+        let mut messages: Vec<Arc<Msg>> = Vec::with_capacity(view.messages().len() + 3);
+        messages.extend(equipment.prompt.clone());
+        if !view.summary().is_empty() {
+            let text = format!(
+                "<system-info>Here is a summary of your previous work\n{}</system-info>",
+                view.summary()
+            );
+            messages.push(Arc::new(Msg::user(text)));
+        }
+        messages.extend(view.messages().iter().cloned());
+        if sum_up {
+            messages.push(Arc::new(Msg::user(SUM_UP)));
+        }
+        drop(view); // the reply is folded in place as long as nobody else holds it
+        let mut request = ModelRequest::new(messages);
+        request.speaker = self.config.card.name.clone();
+        request.options = self.config.options.clone();
+        self.choose_tools(&mut request, &equipment, schema.as_ref(), sum_up);
+
+        self.turn.emit(EventKind::ModelStart { model: self.config.model.card().name.clone() });
+        let answer = self.ask_model(request);
+        let finish_reason = match self.take_in(answer).await? {
+            Some(finish_reason) => finish_reason,
+            None => return Ok(()), // interrupted
+        };
+        self.settle(finish_reason, schema.as_ref(), sum_up)
+    }
+
+    fn choose_tools(
+        &self,
+        request: &mut ModelRequest,
+        equipment: &Equipment,
+        schema: Option<&Arc<Value>>,
+        sum_up: bool,
+    ) {
+        request.tools = Arc::clone(&equipment.specs);
+        match schema {
+            None if sum_up => request.tool_choice = ToolChoice::None,
+            None => {}
+            Some(schema) if self.native_output() => {
+                request.output_schema = Some(Arc::clone(schema));
+                if sum_up {
+                    request.tool_choice = ToolChoice::None;
+                }
+            }
+            Some(schema) => {
+                let finish = Arc::new(finish_tool(schema));
+                request.tools = equipment.specs.iter().cloned().chain([finish]).collect();
+                request.tool_choice =
+                    if sum_up { ToolChoice::Tool(FINISH_TOOL.into()) } else { ToolChoice::Required };
+            }
+        }
+    }
+
+    fn ask_model(&self, request: ModelRequest) -> ModelStream {
+        if self.config.layers.is_empty() {
+            return self.config.model.call(request, self.cx.clone());
+        }
+        let model = Arc::clone(&self.config.model);
+        let onion = Next::new(
+            Arc::clone(&self.config.layers),
+            |layer, req, cx, next| layer.on_model(req, cx, next),
+            move |req, cx: Context| model.call(req, cx),
+        );
+        onion.run(request, self.cx.clone())
+    }
+
+    /// Why the answer ended; `None` if it was interrupted.
+    async fn take_in(&mut self, mut answer: ModelStream) -> Result<Option<FinishReason>> {
+        let stop = self.cx.interrupt().clone();
+        let mut stopped = pin!(stop.triggered());
+        let mut blocks = Blocks::new(self.turn.open().map_or(0, |open| open.msg.content.len()));
+        let mut usage: Option<Usage> = None;
+        let mut finish_reason = FinishReason::Stop;
+        loop {
+            let delta = tokio::select! {
+                biased;
+                () = &mut stopped => None,
+                delta = answer.next() => match delta {
+                    Some(delta) => Some(delta?),
+                    None => break,
+                },
+            };
+            match delta {
+                None => {
+                    let end = EventKind::ModelEnd { usage, finish_reason: FinishReason::Interrupted };
+                    self.turn.emit(end);
+                    return Ok(None);
+                }
+                Some(ModelDelta::Usage(spent)) => usage = Some(spent),
+                Some(ModelDelta::Finish { reason }) => finish_reason = reason,
+                Some(delta) => {
+                    if let Some(event) = blocks.place(delta, |id| self.is_taken(id)) {
+                        self.turn.emit(event);
+                    }
+                }
+            }
+        }
+        self.turn.emit(EventKind::ModelEnd { usage, finish_reason: finish_reason.clone() });
+        Ok(Some(finish_reason))
+    }
+
+    /// Whether a call of this reply has the id already: some providers count anew in each answer.
+    fn is_taken(&self, id: &str) -> bool {
+        self.turn.open().is_some_and(|open| open.msg.calls().any(|call| *call.id == *id))
+    }
+
+    /// What follows from an answer that ended.
+    fn settle(
+        &mut self,
+        finish_reason: FinishReason,
+        schema: Option<&Arc<Value>>,
+        sum_up: bool,
+    ) -> Result<()> {
+        let Some(open) = self.turn.open() else { return Ok(()) };
+        let content = &open.msg.content;
+        let calls: Vec<ToolCall> =
+            open.msg.open_calls().filter(|call| call.state == CallState::Pending).cloned().collect();
+        let said = matches!(
+            content.last(),
+            Some(ContentBlock::ToolResult(_) | ContentBlock::Hint { .. } | ContentBlock::Heard(_)) | None
+        );
+        if said {
+            let asked_before =
+                matches!(content.last(), Some(ContentBlock::Hint { text, .. }) if text == EMPTY);
+            if finish_reason == FinishReason::ContentFilter {
+                return Err(Error::new(
+                    ErrorKind::Refused,
+                    "the provider's content filter held the answer back",
+                ));
+            }
+            if asked_before || sum_up {
+                let message =
+                    format!("the model `{}` gave an empty answer twice", self.config.model.card().name);
+                return Err(Error::new(ErrorKind::Protocol, message));
+            }
+            self.turn.emit(EventKind::Hint { text: EMPTY.to_owned() });
+            return Ok(());
+        }
+        if finish_reason != FinishReason::Stop {
+            let reason = serde_json::to_value(&finish_reason)?;
+            self.turn.set_metadata(Map::from_iter([("finish_reason".to_owned(), reason)]));
+        }
+        if let (FinishReason::Length, Some(cut)) = (&finish_reason, calls.last())
+            && cut.arguments().is_err()
+        {
+            let text = "Error: the arguments were cut by the limit of tokens, so the tool was not run. Use shorter arguments, or \
+                        several calls.";
+            self.refuse(cut, text);
+        }
+        if sum_up {
+            for call in calls.iter().filter(|call| schema.is_none() || call.name != FINISH_TOOL) {
+                self.refuse(
+                    call,
+                    "Error: the tool was not run, because the rounds of this reply are used up.",
+                );
+            }
+        }
+        if let (Some(schema), true) = (schema, calls.is_empty()) {
+            self.settle_output(schema);
+        }
+        Ok(())
+    }
+
+    /// Closes a call that is not run, with what the model is told of it.
+    pub(super) fn refuse(&mut self, call: &ToolCall, text: impl Into<String>) {
+        let output = vec![ContentBlock::text(text)];
+        let result = ToolResult::new(call.id.clone(), call.name.clone(), ToolState::Error, output);
+        self.turn.emit(EventKind::ToolResult(result));
+    }
+}
+
+/// Where the blocks of an answer stand in the reply.
+struct Blocks {
+    next: u32,
+    /// The number in the answer, the place in the reply, and the id of a call.
+    known: Vec<(u32, u32, CallId)>,
+}
+
+impl Blocks {
+    fn new(content_len: usize) -> Self {
+        Self { next: u32::try_from(content_len).unwrap_or(u32::MAX), known: Vec::new() }
+    }
+
+    fn place(&mut self, delta: ModelDelta, is_taken: impl Fn(&str) -> bool) -> Option<EventKind> {
+        Some(match delta {
+            ModelDelta::Text { delta, .. } | ModelDelta::Thinking { delta, .. } if delta.is_empty() => {
+                return None;
+            }
+            ModelDelta::Text { block, delta } => EventKind::TextDelta { block: self.at(block), delta },
+            ModelDelta::Thinking { block, delta } => {
+                EventKind::ThinkingDelta { block: self.at(block), delta }
+            }
+            ModelDelta::Media { block, media_type, delta } => {
+                EventKind::MediaDelta { block: self.at(block), media_type, delta }
+            }
+            ModelDelta::Extra { block, key, value } => {
+                let (_, block, _) = self.known.iter().rfind(|(number, ..)| *number == block)?;
+                EventKind::Extra { block: *block, key, value }
+            }
+            ModelDelta::ToolCall { block, id, name, delta } => {
+                let (block, id) = self.call_at(block, id, is_taken);
+                EventKind::ToolCallDelta { block, id, name, delta }
+            }
+            _ => return None,
+        })
+    }
+
+    fn at(&mut self, block: u32) -> u32 {
+        self.enter(block, CallId::default)
+    }
+
+    fn call_at(&mut self, block: u32, id: CallId, is_taken: impl Fn(&str) -> bool) -> (u32, CallId) {
+        let place = self.enter(block, || {
+            if id.is_empty() {
+                return CallId::random();
+            }
+            let mut unique = id.clone();
+            let mut count = 2;
+            while is_taken(&unique) {
+                unique = CallId::from(format!("{id}_{count}"));
+                count += 1;
+            }
+            unique
+        });
+        let known = self.known.iter().rfind(|(number, ..)| *number == block);
+        (place, known.map_or(id, |(.., id)| id.clone()))
+    }
+
+    /// Blocks mostly come one after the other: the last one is looked at first.
+    fn enter(&mut self, block: u32, id: impl FnOnce() -> CallId) -> u32 {
+        if let Some((_, place, _)) = self.known.iter().rfind(|(number, ..)| *number == block) {
+            return *place;
+        }
+        let place = self.next;
+        self.next += 1;
+        self.known.push((block, place, id()));
+        place
+    }
+}

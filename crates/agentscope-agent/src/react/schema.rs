@@ -1,0 +1,53 @@
+//! Holding what a model wrote to a JSON schema.
+
+use jsonschema::Validator;
+use serde_json::Value;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Most schemas that are kept ready.
+const CACHE_LIMIT: usize = 256;
+
+/// Most violations that are told at once.
+const TOLD: usize = 5;
+
+/// Schemas made ready, by the place of the schema in memory, which is kept so that the place stays its own.
+#[derive(Default)]
+pub(super) struct Validators(Mutex<HashMap<usize, (Arc<Value>, Arc<Validator>)>>);
+
+impl Validators {
+    /// What is wrong with `value` by `schema`, in words; nothing if it is valid.
+    pub(super) fn check(&self, schema: &Arc<Value>, value: &Value) -> Result<(), String> {
+        let validator = self.ready(schema)?;
+        let mut errors = validator.iter_errors(value);
+        let told: Vec<String> = errors.by_ref().take(TOLD).map(|error| told(&error)).collect();
+        match (told.is_empty(), errors.count()) {
+            (true, _) => Ok(()),
+            (false, 0) => Err(told.join("; ")),
+            (false, more) => Err(format!("{}; and {more} more", told.join("; "))),
+        }
+    }
+
+    fn ready(&self, schema: &Arc<Value>) -> Result<Arc<Validator>, String> {
+        let place = Arc::as_ptr(schema) as usize;
+        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, validator)) = cache.get(&place) {
+            return Ok(Arc::clone(validator));
+        }
+        let validator = jsonschema::validator_for(schema)
+            .map_err(|error| format!("the schema itself is wrong, which its author has to mend: {error}"))?;
+        if cache.len() >= CACHE_LIMIT {
+            cache.clear();
+        }
+        let validator = Arc::new(validator);
+        cache.insert(place, (Arc::clone(schema), Arc::clone(&validator)));
+        Ok(validator)
+    }
+}
+
+fn told(error: &jsonschema::ValidationError<'_>) -> String {
+    let place = error.instance_path().to_string();
+    if place.is_empty() { error.to_string() } else { format!("at `{place}`: {error}") }
+}
