@@ -1,1 +1,20 @@
-//! AgentScope.
+#![doc = include_str!("../README.md")]
+
+pub use agentscope_agent::*;
+pub use agentscope_core::*;
+pub use agentscope_macros::tool;
+/// Tools: toolkits with groups, running code and commands, reading and writing files.
+pub use agentscope_tool as tool;
+
+/// All that most programs need: `use agentscope::prelude::*;`.
+pub mod prelude {
+    pub use crate::tool;
+    #[cfg(feature = "console")]
+    pub use agentscope_agent::console;
+    pub use agentscope_agent::{AgentTool, ReActAgent};
+    pub use agentscope_core::{
+        Agent, AgentExt, ChatModel, ContentBlock, Context, Decision, Error, ErrorKind, Event, EventKind,
+        EventStream, Finish, Input, Interrupt, Middleware, ModelCard, ModelDelta, ModelRequest, Msg, Next,
+        Reason, Result, Role, Tool, ToolCall, ToolResult, Toolset, agent_fn, model_fn,
+    };
+}

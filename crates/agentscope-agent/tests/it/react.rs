@@ -3,8 +3,8 @@
 use crate::support::{Probe, echo, results};
 use agentscope_agent::ReActAgent;
 use agentscope_core::{
-    AgentExt, CallState, ContentBlock, Decision, Error, ErrorKind, EventKind, Finish, FinishReason, Input, Interrupt, ModelCard, Msg,
-    Reason, ScriptedModel, ToolChoice, ToolSpec, ToolState,
+    AgentExt, CallState, ContentBlock, Decision, Error, ErrorKind, EventKind, Finish, FinishReason, Input,
+    Interrupt, ModelCard, Msg, Reason, ScriptedModel, ToolChoice, ToolSpec, ToolState,
     testing::{Line, call, fail, say},
 };
 use futures_util::StreamExt;
@@ -17,7 +17,7 @@ async fn it_thinks_calls_a_tool_and_answers() {
     let agent = ReActAgent::new("Friday", model.clone()).prompt("Be brief.").tool(echo());
     let mut events = agent.reply("hi").stream();
     let mut kinds = Vec::new();
-    let mut fold = Msg::system("");
+    let mut fold = Msg::new("", agentscope_core::Role::Assistant, vec![]);
     let mut next = 0;
     while let Some(event) = events.next().await {
         let event = event.unwrap();
@@ -66,7 +66,10 @@ async fn a_denial_goes_to_the_model_and_always_is_remembered() {
     agent.reply("go").await.unwrap();
     let msg = agent.reply(Decision::deny("c1").note("too early")).await.unwrap();
     assert_eq!(msg.finish, Some(Finish::Waiting), "the model tried again");
-    assert_eq!(results(&msg)[0], ("c1".into(), ToolState::Denied, "The user did not allow this tool call: too early".into()));
+    assert_eq!(
+        results(&msg)[0],
+        ("c1".into(), ToolState::Denied, "The user did not allow this tool call: too early".into())
+    );
     let msg = agent.reply(Decision::allow("c2").always("act")).await.unwrap();
     assert_eq!((msg.text().as_str(), tool.runs()), ("done", (2, 2)), "c3 did not ask");
 }
@@ -130,7 +133,10 @@ async fn read_only_calls_run_together_and_others_in_order() {
         .call("b", "together", json!({}))
         .call("c", "alone", json!({"n": 1}))
         .call("d", "alone", json!({"n": 2}));
-    let agent = ReActAgent::new("Friday", ScriptedModel::new([line, say("ok")])).tool(together).tool(alone).allow("alone");
+    let agent = ReActAgent::new("Friday", ScriptedModel::new([line, say("ok")]))
+        .tool(together)
+        .tool(alone)
+        .allow("alone");
     let msg = agent.reply("go").await.unwrap();
     let ids: Vec<_> = results(&msg).into_iter().map(|(id, ..)| id).collect();
     assert_eq!(ids, ["a", "b", "c", "d"], "results stand in the order of their calls");
@@ -200,7 +206,8 @@ async fn structured_output_may_be_no_object_and_a_model_may_do_it_by_itself() {
 #[tokio::test]
 async fn output_that_never_fits_is_an_error_that_says_so() {
     let model = ScriptedModel::new([say("no"), say("no"), say("no")]);
-    let error = ReActAgent::new("Friday", model).max_iters(2).reply("go").typed::<Weather>().await.unwrap_err();
+    let error =
+        ReActAgent::new("Friday", model).max_iters(2).reply("go").typed::<Weather>().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
 }
 
@@ -220,7 +227,10 @@ async fn what_is_heard_enters_before_the_next_thought() {
     let agent = ReActAgent::new("Friday", model.clone()).tool(tool).allow("act");
     agent_cell.set(agent.clone()).unwrap();
     let msg = agent.reply("go").await.unwrap();
-    assert!(matches!(&msg.content[2], ContentBlock::Heard(heard) if heard.text() == "in Bergen, not Oslo"), "{msg:#?}");
+    assert!(
+        matches!(&msg.content[2], ContentBlock::Heard(heard) if heard.text() == "in Bergen, not Oslo"),
+        "{msg:#?}"
+    );
     assert_eq!(msg.text(), "Bergen then.");
     let seen = model.requests()[1].messages.last().unwrap().clone();
     assert!(seen.content.iter().any(|block| matches!(block, ContentBlock::Heard(_))));
@@ -228,7 +238,9 @@ async fn what_is_heard_enters_before_the_next_thought() {
 
 #[tokio::test]
 async fn an_agent_is_a_tool_of_another_and_its_events_are_inner() {
-    let inner = ReActAgent::new("Poet", ScriptedModel::new([call("c1", "echo", json!({"n": 7})), say("a poem")])).tool(echo());
+    let inner =
+        ReActAgent::new("Poet", ScriptedModel::new([call("c1", "echo", json!({"n": 7})), say("a poem")]))
+            .tool(echo());
     let model = ScriptedModel::new([call("o1", "Poet", json!({"task": "rhyme"})), say("Here it is.")]);
     let outer = ReActAgent::new("Boss", model).agent(inner.clone());
     let mut events = outer.reply("go").stream();
@@ -247,8 +259,11 @@ async fn an_agent_is_a_tool_of_another_and_its_events_are_inner() {
 #[tokio::test]
 async fn an_inner_agent_whose_tool_asks_is_denied_with_the_reason() {
     let tool = Probe::new("act", |_, _| async { Ok(String::new()) });
-    let inner = ReActAgent::new("Poet", ScriptedModel::new([call("c1", "act", json!({})), say("could not")])).tool(tool.clone());
-    let outer = ReActAgent::new("Boss", ScriptedModel::new([call("o1", "Poet", json!({"task": "x"})), say("ok")])).agent(inner.clone());
+    let inner = ReActAgent::new("Poet", ScriptedModel::new([call("c1", "act", json!({})), say("could not")]))
+        .tool(tool.clone());
+    let outer =
+        ReActAgent::new("Boss", ScriptedModel::new([call("o1", "Poet", json!({"task": "x"})), say("ok")]))
+            .agent(inner.clone());
     outer.reply("go").await.unwrap();
     assert_eq!(tool.runs(), (0, 0));
     let state = inner.snapshot().await.unwrap();
@@ -274,7 +289,9 @@ async fn an_agent_that_calls_itself_through_a_tool_is_refused() {
 #[tokio::test]
 async fn two_agents_of_one_name_work() {
     let inner = ReActAgent::new("Twin", ScriptedModel::new([say("I am the other")]));
-    let outer = ReActAgent::new("Twin", ScriptedModel::new([call("c1", "Twin", json!({"task": "hi"})), say("ok")])).agent(inner);
+    let outer =
+        ReActAgent::new("Twin", ScriptedModel::new([call("c1", "Twin", json!({"task": "hi"})), say("ok")]))
+            .agent(inner);
     let msg = outer.reply("go").await.unwrap();
     assert_eq!(results(&msg)[0].2, "I am the other");
 }
@@ -310,7 +327,8 @@ async fn bad_calls_go_back_to_the_model_and_nothing_is_run() {
 #[tokio::test(start_paused = true)]
 async fn a_tool_that_panics_or_never_returns_is_an_error_to_the_model() {
     let panics = Probe::new("panics", |_, _| async { panic!("planted") }).with(ToolSpec::read_only);
-    let hangs = Probe::new("hangs", |_, _| std::future::pending()).with(|spec| spec.read_only().timeout(Duration::from_secs(3)));
+    let hangs = Probe::new("hangs", |_, _| std::future::pending())
+        .with(|spec| spec.read_only().timeout(Duration::from_secs(3)));
     let line = Line::new().call("a", "panics", json!({})).call("b", "hangs", json!({}));
     let agent = ReActAgent::new("Friday", ScriptedModel::new([line, say("ok")])).tool(panics).tool(hangs);
     let msg = agent.reply("go").await.unwrap();
@@ -395,7 +413,11 @@ async fn an_elapsed_deadline_is_an_error_and_leaves_good_state() {
 
 #[tokio::test]
 async fn ids_that_a_provider_gives_twice_stay_apart() {
-    let model = ScriptedModel::new([call("0", "echo", json!({"n": 1})), call("0", "echo", json!({"n": 2})), say("ok")]);
+    let model = ScriptedModel::new([
+        call("0", "echo", json!({"n": 1})),
+        call("0", "echo", json!({"n": 2})),
+        say("ok"),
+    ]);
     let msg = ReActAgent::new("Friday", model).tool(echo()).reply("go").await.unwrap();
     let texts: Vec<_> = results(&msg).into_iter().map(|(id, _, text)| (id, text)).collect();
     assert_eq!(texts, [("0".into(), "echo 1".into()), ("0_2".into(), "echo 2".into())]);

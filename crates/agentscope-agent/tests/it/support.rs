@@ -1,8 +1,6 @@
 //! Tools, models and agents that the tests share.
 
-use agentscope_agent::ReActAgent;
-use agentscope_core::{ContentBlock, Context, Error, Msg, Result, Tool, ToolChunk, ToolRequest, ToolSpec, ToolStream};
-use futures_util::StreamExt;
+use agentscope_core::{Context, Msg, Result, Tool, ToolChunk, ToolRequest, ToolSpec, ToolStream};
 use serde_json::{Value, json};
 use std::sync::{
     Arc,
@@ -63,8 +61,11 @@ impl Tool for Probe {
 
 /// A read-only tool that says its argument.
 pub(crate) fn echo() -> Probe {
-    Probe::new("echo", |req, _| async move { Ok(format!("echo {}", req.input.get("n").unwrap_or(&Value::Null))) })
-        .with(ToolSpec::read_only)
+    Probe::new(
+        "echo",
+        |req, _| async move { Ok(format!("echo {}", req.input.get("n").unwrap_or(&Value::Null))) },
+    )
+    .with(ToolSpec::read_only)
 }
 
 /// The texts of all results of a message, with their states.

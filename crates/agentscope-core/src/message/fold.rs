@@ -128,6 +128,18 @@ impl Msg {
         }
     }
 
+    /// Puts all open calls into `state`, for tests of what comes next.
+    pub(crate) fn set_call_states(&mut self, state: &CallState) {
+        let open: Vec<_> = self.open_calls().map(|call| call.id.clone()).collect();
+        for block in &mut self.content {
+            if let ContentBlock::ToolCall(call) = block
+                && open.contains(&call.id)
+            {
+                call.state = state.clone();
+            }
+        }
+    }
+
     fn at(&mut self, block: u32) -> Option<&mut ContentBlock> {
         self.content.get_mut(block as usize)
     }
