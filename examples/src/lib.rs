@@ -1,1 +1,43 @@
-//! Examples.
+//! What the demos share: the model that they think with.
+
+mod policy;
+
+use agentscope::prelude::*;
+pub use policy::Policy;
+use std::sync::Arc;
+
+/// The model that a demo thinks with: the one of `--model SPEC` on the command line, else a small policy.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if the command line or the SPEC is wrong.
+pub fn model() -> Result<Arc<dyn ChatModel>> {
+    match spec(std::env::args().skip(1))?.as_deref() {
+        None | Some("policy") => {
+            println!("(model: a few rules in examples/src/policy.rs, no language model; another one: --model SPEC)");
+            Ok(Arc::new(Policy::new()))
+        }
+        Some(other) => Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("there is no model `{other}` in this version: leave --model away, or give `policy`, or pass your own `ChatModel` in the code"),
+        )),
+    }
+}
+
+fn spec(mut args: impl Iterator<Item = String>) -> Result<Option<String>> {
+    let mut spec = None;
+    while let Some(arg) = args.next() {
+        let (name, value) = match arg.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (arg.as_str(), None),
+        };
+        if name != "--model" {
+            let message = format!("`{arg}` is no option of a demo: there is --model SPEC");
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        let Some(value) = value.or_else(|| args.next()) else {
+            return Err(Error::new(ErrorKind::InvalidInput, "--model needs a SPEC, such as `--model policy`"));
+        };
+        spec = Some(value);
+    }
+    Ok(spec)
+}

@@ -23,7 +23,9 @@ pub(super) struct Work {
 impl ReActAgent {
     pub(super) async fn drive(self, req: ReplyRequest, cx: Context, sink: EventSink) -> Result<()> {
         let Self { config, mailbox } = self;
-        let (turn, aborted) = match mailbox.open(&config.card.name, req, config.max_iters, &cx, sink).await? {
+        // Boxed, like all that a reply does only for a moment: what is not, every reply in flight carries all the time.
+        let open = Box::pin(mailbox.open(&config.card.name, req, config.max_iters, &cx, sink));
+        let (turn, aborted) = match open.await? {
             Opened::Turn(turn) => (turn, false),
             Opened::Aborted(turn) => (turn, true),
             Opened::Left => return Ok(()),
@@ -42,19 +44,19 @@ impl Work {
             }
             match Step::of(self.turn.state()) {
                 Step::Reason => match self.reason().await {
-                    Err(error) if error.kind() == ErrorKind::ContextOverflow => self.compact(error).await?,
+                    Err(error) if error.kind() == ErrorKind::ContextOverflow => Box::pin(self.compact(error)).await?,
                     done => done?,
                 },
-                Step::Check(calls) => self.check(calls).await?,
-                Step::Act(calls) => self.act(calls).await?,
-                Step::Recover(calls) => self.recover(calls).await?,
+                Step::Check(calls) => Box::pin(self.check(calls)).await?,
+                Step::Act(calls) => Box::pin(self.act(calls)).await?,
+                Step::Recover(calls) => Box::pin(self.recover(calls)).await?,
                 Step::Wait(calls) => {
                     self.ask(calls);
                     return Ok(Finish::Waiting);
                 }
                 Step::End(finish) => return Ok(finish),
             }
-            self.turn.commit().await?;
+            Box::pin(self.turn.commit()).await?;
         }
     }
 
@@ -72,7 +74,7 @@ impl Work {
             let text = format!("<system-hint>The user interrupted you: {note}</system-hint>");
             self.turn.emit(EventKind::Hint { text });
         }
-        self.turn.end(finish, error).await
+        Box::pin(self.turn.end(finish, error)).await
     }
 
     /// Calls that were running when the process died: run again what may be, close the rest.

@@ -22,7 +22,7 @@ impl Work {
     pub(super) async fn reason(&mut self) -> Result<()> {
         self.turn.hear();
         let view = self.turn.state().view();
-        let equipment = self.equip_anew(&view).await?;
+        let equipment = Box::pin(self.equip_anew(&view)).await?;
         let Some(open) = self.turn.open() else { return Ok(()) };
         let sum_up = open.max_iters > 0 && open.iters >= open.max_iters;
         let schema = self.output_schema();
