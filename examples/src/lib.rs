@@ -13,12 +13,16 @@ use std::sync::Arc;
 pub fn model() -> Result<Arc<dyn ChatModel>> {
     match spec(std::env::args().skip(1))?.as_deref() {
         None | Some("policy") => {
-            println!("(model: a few rules in examples/src/policy.rs, no language model; another one: --model SPEC)");
+            println!(
+                "(model: a few rules in examples/src/policy.rs, no language model; another one: --model SPEC)"
+            );
             Ok(Arc::new(Policy::new()))
         }
         Some(other) => Err(Error::new(
             ErrorKind::InvalidInput,
-            format!("there is no model `{other}` in this version: leave --model away, or give `policy`, or pass your own `ChatModel` in the code"),
+            format!(
+                "there is no model `{other}` in this version: leave --model away, or give `policy`, or pass your own `ChatModel` in the code"
+            ),
         )),
     }
 }
@@ -35,7 +39,10 @@ fn spec(mut args: impl Iterator<Item = String>) -> Result<Option<String>> {
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
         let Some(value) = value.or_else(|| args.next()) else {
-            return Err(Error::new(ErrorKind::InvalidInput, "--model needs a SPEC, such as `--model policy`"));
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "--model needs a SPEC, such as `--model policy`",
+            ));
         };
         spec = Some(value);
     }

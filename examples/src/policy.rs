@@ -55,7 +55,11 @@ fn begin(question: &str) -> Vec<ModelDelta> {
     let lower = question.to_lowercase();
     let (thought, tool, input) = if lower.contains("weather") {
         let city = city(question);
-        (format!("The user wants the weather of {city}: there is a tool for it."), "weather", object("city", &city))
+        (
+            format!("The user wants the weather of {city}: there is a tool for it."),
+            "weather",
+            object("city", &city),
+        )
     } else if let Some(sum) = arithmetic(question) {
         let thought = format!("{sum} is arithmetic, and I better compute it than guess it.");
         (thought, "execute_python_code", object("code", &format!("print({sum})")))
@@ -101,7 +105,8 @@ fn arithmetic(question: &str) -> Option<String> {
 fn city(question: &str) -> String {
     let words: Vec<&str> =
         question.split_whitespace().map(|word| word.trim_matches(|it: char| !it.is_alphanumeric())).collect();
-    let after_in = words.iter().zip(words.iter().skip(1)).rfind(|(word, _)| **word == "in").map(|(_, city)| *city);
+    let after_in =
+        words.iter().zip(words.iter().skip(1)).rfind(|(word, _)| **word == "in").map(|(_, city)| *city);
     after_in.or(words.last().copied()).unwrap_or("here").to_owned()
 }
 
@@ -111,18 +116,23 @@ fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
 
 /// A JSON object of one string.
 fn object(field: &str, value: &str) -> String {
-    let escaped: String = value.chars().flat_map(|it| if it == '"' || it == '\\' { vec!['\\', it] } else { vec![it] }).collect();
+    let escaped: String = value
+        .chars()
+        .flat_map(|it| if it == '"' || it == '\\' { vec!['\\', it] } else { vec![it] })
+        .collect();
     format!("{{\"{field}\":\"{escaped}\"}}")
 }
 
 fn words(delta: ModelDelta) -> Vec<ModelDelta> {
     match delta {
-        ModelDelta::Text { block, delta } => {
-            delta.split_inclusive(' ').map(|word| ModelDelta::Text { block, delta: word.to_owned() }).collect()
-        }
-        ModelDelta::Thinking { block, delta } => {
-            delta.split_inclusive(' ').map(|word| ModelDelta::Thinking { block, delta: word.to_owned() }).collect()
-        }
+        ModelDelta::Text { block, delta } => delta
+            .split_inclusive(' ')
+            .map(|word| ModelDelta::Text { block, delta: word.to_owned() })
+            .collect(),
+        ModelDelta::Thinking { block, delta } => delta
+            .split_inclusive(' ')
+            .map(|word| ModelDelta::Thinking { block, delta: word.to_owned() })
+            .collect(),
         other => vec![other],
     }
 }

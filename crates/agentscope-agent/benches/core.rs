@@ -21,7 +21,10 @@ const ROUNDS: usize = 7;
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    println!("{:<58} {:>12} {:>12} {:>10}", "medians of 7 rounds, one thread", "here", "tokio alone", "limit");
+    println!(
+        "{:<58} {:>12} {:>12} {:>10}",
+        "medians of 7 rounds, one thread", "here", "tokio alone", "limit"
+    );
     idle();
     runtime.block_on(async {
         replies().await;
@@ -53,7 +56,8 @@ fn row(what: &str, here: f64, bare: Option<f64>, unit: &str, limit: &str) {
 }
 
 fn parrot() -> ReActAgent {
-    ReActAgent::new("Parrot", model_fn(ModelCard::new("parrot"), |_| async { Ok("hello") })).prompt("Say hello.")
+    ReActAgent::new("Parrot", model_fn(ModelCard::new("parrot"), |_| async { Ok("hello") }))
+        .prompt("Say hello.")
 }
 
 fn idle() {
@@ -80,7 +84,8 @@ async fn replies() {
     let agent = parrot();
     let (mut here, mut bare) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let sessions: Vec<_> = (0..N).map(|n| agent.session(agentscope_core::SessionKey::new(n.to_string()))).collect();
+        let sessions: Vec<_> =
+            (0..N).map(|n| agent.session(agentscope_core::SessionKey::new(n.to_string()))).collect();
         let start = cpu_us();
         for session in &sessions {
             black_box(session.reply("hi").await.unwrap());
@@ -94,7 +99,13 @@ async fn replies() {
         }
         bare.push((cpu_us() - start) / N as f64);
     }
-    row("a reply of a model_fn agent: CPU (a task and its answer)", median(here), Some(median(bare)), "us", "16 us");
+    row(
+        "a reply of a model_fn agent: CPU (a task and its answer)",
+        median(here),
+        Some(median(bare)),
+        "us",
+        "16 us",
+    );
 }
 
 /// A model that answers when the gate opens.
@@ -116,7 +127,8 @@ async fn in_flight() {
     for _ in 0..ROUNDS {
         let gate = Arc::new(Semaphore::new(0));
         let agent = gated(&gate);
-        let sessions: Vec<_> = (0..N).map(|n| agent.session(agentscope_core::SessionKey::new(n.to_string()))).collect();
+        let sessions: Vec<_> =
+            (0..N).map(|n| agent.session(agentscope_core::SessionKey::new(n.to_string()))).collect();
         let mut replies = Vec::with_capacity(N);
         let region = Region::new(ALLOCATOR);
         replies.extend(sessions.iter().map(|session| session.reply("hi").stream().start()));
@@ -178,7 +190,11 @@ impl ChatModel for Streaming {
 
 async fn chunks() {
     const N: usize = 50_000;
-    let model = Streaming { card: ModelCard::new("stream"), piece: Arc::new(|_| ModelDelta::text("word ")), pieces: N };
+    let model = Streaming {
+        card: ModelCard::new("stream"),
+        piece: Arc::new(|_| ModelDelta::text("word ")),
+        pieces: N,
+    };
     let agent = ReActAgent::new("Streamer", model);
     let (mut here, mut bare) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {

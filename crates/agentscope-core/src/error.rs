@@ -124,17 +124,16 @@ impl Error {
     }
 }
 
+/// For people too, because `fn main() -> Result<()>` prints it: the message, the kind and the causes.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = f.debug_struct("Error");
-        out.field("kind", &self.0.kind).field("message", &self.0.message);
-        if let Some(wait) = self.0.retry_after {
-            out.field("retry_after", &wait);
+        write!(f, "{} ({:?})", self.0.message, self.0.kind)?;
+        let mut next = StdError::source(self);
+        while let Some(cause) = next {
+            write!(f, "\n  caused by: {cause}")?;
+            next = cause.source();
         }
-        if let Some(source) = &self.0.source {
-            out.field("source", source);
-        }
-        out.finish()
+        Ok(())
     }
 }
 

@@ -44,7 +44,9 @@ impl Work {
             }
             match Step::of(self.turn.state()) {
                 Step::Reason => match self.reason().await {
-                    Err(error) if error.kind() == ErrorKind::ContextOverflow => Box::pin(self.compact(error)).await?,
+                    Err(error) if error.kind() == ErrorKind::ContextOverflow => {
+                        Box::pin(self.compact(error)).await?
+                    }
                     done => done?,
                 },
                 Step::Check(calls) => Box::pin(self.check(calls)).await?,
