@@ -3,6 +3,9 @@
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
+pub mod conformance;
+mod file_store;
 mod script;
 
+pub use file_store::FileStore;
 pub use script::{Line, ScriptedModel, call, fail, say};
