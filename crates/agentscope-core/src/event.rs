@@ -269,7 +269,8 @@ impl<'de> Deserialize<'de> for EventKind {
 impl Event {
     /// Takes `next` into this event if it is a further delta of the same block; otherwise gives it back.
     ///
-    /// The fold of the joined event is the fold of the two, and its place that of the last.
+    /// The fold of the joined event is the fold of the two, and its place that of the last; provided that deltas name a block that
+    /// is there or the next one, as those of agents do.
     ///
     /// # Errors
     /// `next` itself, where the two do not join.

@@ -136,10 +136,11 @@ impl Usage {
 
 impl AddAssign for Usage {
     fn add_assign(&mut self, more: Self) {
-        self.input_tokens += more.input_tokens;
-        self.output_tokens += more.output_tokens;
-        self.cached_tokens += more.cached_tokens;
-        self.reasoning_tokens += more.reasoning_tokens;
+        let sum = u64::saturating_add; // a provider may tell nonsense
+        self.input_tokens = sum(self.input_tokens, more.input_tokens);
+        self.output_tokens = sum(self.output_tokens, more.output_tokens);
+        self.cached_tokens = sum(self.cached_tokens, more.cached_tokens);
+        self.reasoning_tokens = sum(self.reasoning_tokens, more.reasoning_tokens);
     }
 }
 
@@ -242,16 +243,21 @@ impl Msg {
         self.content.iter().skip(last.map_or(0, |at| at + 1))
     }
 
-    /// The calls that have no result yet, or one that is still running.
+    /// The calls that have no result yet, or one that is still running. A result counts for the calls before it, because some
+    /// providers give the same ids in each round.
     pub fn open_calls(&self) -> impl Iterator<Item = &ToolCall> {
-        let closed = self.content.iter().rev().filter_map(|block| match block {
-            ContentBlock::ToolResult(result) if result.state != ToolState::Running => {
-                Some(result.id.as_str())
+        let mut closed = std::collections::HashSet::new();
+        let mut open = Vec::new();
+        for block in self.content.iter().rev() {
+            match block {
+                ContentBlock::ToolResult(result) if result.state != ToolState::Running => {
+                    closed.insert(result.id.as_str());
+                }
+                ContentBlock::ToolCall(call) if !closed.contains(call.id.as_str()) => open.push(call),
+                _ => {}
             }
-            _ => None,
-        });
-        let closed: std::collections::HashSet<&str> = closed.collect();
-        self.calls().filter(move |call| !closed.contains(call.id.as_str()))
+        }
+        open.into_iter().rev()
     }
 
     /// All tool calls, in order.

@@ -302,11 +302,12 @@ where
     Fut: Future<Output = Result<Out>> + Send + 'static,
     Out: IntoAnswer + 'static,
 {
+    let answer = Arc::new(answer);
     let answer = move |req| -> ModelStream {
-        let answer = answer(req);
+        let answer = Arc::clone(&answer);
         let deltas = async move {
-            match answer.await {
-                Ok(answer) => answer.into_answer().into_iter().map(Ok).collect(),
+            match answer(req).await {
+                Ok(answer) => ended(answer.into_answer()).into_iter().map(Ok).collect(),
                 Err(error) => vec![Err(error)],
             }
         };
@@ -315,7 +316,15 @@ where
     FnModel { card: Arc::new(card), answer: Arc::new(answer) }
 }
 
-/// What a [`model_fn`] may return: words, or pieces.
+/// The pieces with an end, where none of them is one.
+fn ended(mut deltas: Vec<ModelDelta>) -> Vec<ModelDelta> {
+    if !deltas.iter().any(|delta| matches!(delta, ModelDelta::Finish { .. })) {
+        deltas.push(ModelDelta::Finish { reason: FinishReason::Stop });
+    }
+    deltas
+}
+
+/// What a [`model_fn`] may return: words, or pieces. Pieces without a [`ModelDelta::Finish`] end as [`FinishReason::Stop`].
 pub trait IntoAnswer: Send {
     /// The pieces.
     fn into_answer(self) -> Vec<ModelDelta>;

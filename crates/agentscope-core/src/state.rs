@@ -2,6 +2,7 @@
 
 mod change;
 mod memory_store;
+pub(crate) mod session;
 mod store;
 mod view;
 

@@ -62,13 +62,11 @@ impl Step {
     }
 }
 
-/// Whether the reply's last word is the agent's own.
+/// Whether the reply's last word is the agent's own. A thought after it changes nothing: some models send its signature last.
 fn has_spoken(msg: &Msg) -> bool {
-    match msg.content.last() {
+    match msg.content.iter().rfind(|block| !matches!(block, ContentBlock::Thinking { .. })) {
         Some(ContentBlock::ToolResult(result)) => result.name == FINISH_TOOL,
-        Some(ContentBlock::Hint { .. } | ContentBlock::Heard(_) | ContentBlock::Thinking { .. }) | None => {
-            false
-        }
+        Some(ContentBlock::Hint { .. } | ContentBlock::Heard(_)) | None => false,
         Some(_) => true,
     }
 }

@@ -26,6 +26,12 @@ pub struct Timestamp {
     as_read: Option<Box<str>>,
 }
 
+/// 0000-01-01T00:00:00.000Z
+const EARLIEST: i64 = -62_167_219_200_000;
+
+/// 9999-12-31T23:59:59.999Z
+const LATEST: i64 = 253_402_300_799_999;
+
 impl Timestamp {
     /// This moment.
     pub fn now() -> Self {
@@ -33,9 +39,9 @@ impl Timestamp {
         Self::from_unix_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
-    /// The moment so many milliseconds after 1970-01-01T00:00:00Z.
+    /// The moment so many milliseconds after 1970-01-01T00:00:00Z; the nearest in the years 0 to 9999, which RFC 3339 can write.
     pub fn from_unix_millis(unix_millis: i64) -> Self {
-        Self { unix_millis, as_read: None }
+        Self { unix_millis: unix_millis.clamp(EARLIEST, LATEST), as_read: None }
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.

@@ -61,7 +61,7 @@ pub enum ContentBlock {
     },
     /// A message that the agent heard while it worked on this reply, in the place where it heard it.
     Heard(Arc<Msg>),
-    /// A block of a type that this version does not know, whole.
+    /// A block of a type that this version does not know, or media from a source that it does not know, whole.
     #[serde(skip)]
     Other(Value),
 }
@@ -153,7 +153,10 @@ impl<'de> Deserialize<'de> for ContentBlock {
             return Err(de::Error::custom("a content block needs a `type`"));
         };
         let kind = match kind {
-            "data" => data_kind(&fields), // 2.x has one block for all media
+            "data" if !has_unknown_source(&fields) => data_kind(&fields), // 2.x has one block for all media
+            "image" | "audio" | "video" | "file" if has_unknown_source(&fields) => {
+                return Ok(Self::Other(Value::Object(fields)));
+            }
             known if KNOWN.contains(&known) => known.to_owned(),
             _ => return Ok(Self::Other(Value::Object(fields))),
         };
@@ -161,6 +164,12 @@ impl<'de> Deserialize<'de> for ContentBlock {
         Self::deserialize(Value::Object(fields))
             .map_err(|error| de::Error::custom(format!("block `{kind}`: {error}")))
     }
+}
+
+/// Whether media come from somewhere that only a newer version knows.
+fn has_unknown_source(fields: &Map) -> bool {
+    let kind = fields.get("source").and_then(|source| source.get("type")).and_then(Value::as_str);
+    kind.is_some_and(|kind| !["base64", "url"].contains(&kind))
 }
 
 fn data_kind(fields: &Map) -> String {
@@ -255,6 +264,11 @@ impl Media {
             }
             Source::Url { url, .. } => guess(url),
         }
+    }
+
+    /// Whether the bytes are here.
+    pub(super) fn is_inline(&self) -> bool {
+        matches!(self.source, Source::Base64 { .. })
     }
 
     /// The path, if it is a local file.

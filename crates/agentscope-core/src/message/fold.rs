@@ -2,6 +2,7 @@
 
 use super::{CallState, ContentBlock, Media, Msg, Source, ToolCall, ToolResult, ToolState, Usage};
 use crate::event::{Event, EventKind};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// How to take back what was folded since the reply began, for [`EventKind::Rewind`]. Empty when the reply has ended.
@@ -12,12 +13,14 @@ pub(super) struct Trail(Vec<(u64, Undo)>);
 enum Undo {
     /// The block at this place was added.
     Added(usize),
-    /// A call was in this state.
-    State(usize, CallState),
+    /// A call was in this state, and had these arguments if they were edited.
+    State(usize, CallState, Option<String>),
+    /// The result at this place was another one; without its output if it was running, see [`Msg::rewind`].
+    Result(usize, Box<ToolResult>),
     /// So much had been used.
     Usage(Option<Usage>),
-    /// There was no output.
-    Output,
+    /// This was the output.
+    Output(Option<Value>),
 }
 
 impl std::fmt::Debug for Trail {
@@ -37,7 +40,12 @@ impl Msg {
     /// Folds one event in.
     ///
     /// Events are folded in the order of their `seq`, each once. What does not concern the message (`Custom`, `Inner`, `Slot`,
-    /// unknown ones) is skipped.
+    /// unknown ones) is skipped. A delta that names no block of its kind, as after an event that this version does not know,
+    /// continues the last block if that is of its kind, and begins one otherwise.
+    ///
+    /// After a `Rewind` to an event that ended a step, the message is what it was after that event, but that results which
+    /// were still running are empty: their tools are run again or closed. So whoever saw what was lost has the same message as
+    /// who did not. What is before the last `Resumed` or `ReplyEnd` is not taken back.
     pub fn apply(&mut self, event: &Event) {
         let seq = event.seq;
         match &event.kind {
@@ -55,32 +63,41 @@ impl Msg {
                 self.trail.0.push((seq, Undo::Usage(self.usage)));
                 *self.usage.get_or_insert_default() += *usage;
             }
-            EventKind::TextDelta { block, delta } => match self.at(*block) {
-                Some(ContentBlock::Text { text, .. }) => text.push_str(delta),
-                _ => self.add(seq, ContentBlock::text(delta)),
-            },
-            EventKind::ThinkingDelta { block, delta } => match self.at(*block) {
-                Some(ContentBlock::Thinking { thinking, .. }) => thinking.push_str(delta),
-                _ => self.add(seq, ContentBlock::thinking(delta)),
-            },
-            EventKind::MediaDelta { block, media_type, delta } => match self.at(*block) {
-                Some(
-                    ContentBlock::Image(Media { source: Source::Base64 { data, .. }, .. })
-                    | ContentBlock::Audio(Media { source: Source::Base64 { data, .. }, .. })
-                    | ContentBlock::Video(Media { source: Source::Base64 { data, .. }, .. })
-                    | ContentBlock::File(Media { source: Source::Base64 { data, .. }, .. }),
-                ) => data.push_str(delta),
-                _ => self.add(seq, Media::base64(media_type, delta).into()),
-            },
+            EventKind::TextDelta { block, delta } => {
+                match self.block(*block, |it| matches!(it, ContentBlock::Text { .. })) {
+                    Some(ContentBlock::Text { text, .. }) => text.push_str(delta),
+                    _ => self.add(seq, ContentBlock::text(delta)),
+                }
+            }
+            EventKind::ThinkingDelta { block, delta } => {
+                match self.block(*block, |it| matches!(it, ContentBlock::Thinking { .. })) {
+                    Some(ContentBlock::Thinking { thinking, .. }) => thinking.push_str(delta),
+                    _ => self.add(seq, ContentBlock::thinking(delta)),
+                }
+            }
+            EventKind::MediaDelta { block, media_type, delta } => {
+                match self.block(*block, |it| it.media().is_some_and(Media::is_inline)) {
+                    Some(
+                        ContentBlock::Image(Media { source: Source::Base64 { data, .. }, .. })
+                        | ContentBlock::Audio(Media { source: Source::Base64 { data, .. }, .. })
+                        | ContentBlock::Video(Media { source: Source::Base64 { data, .. }, .. })
+                        | ContentBlock::File(Media { source: Source::Base64 { data, .. }, .. }),
+                    ) => data.push_str(delta),
+                    _ => self.add(seq, Media::base64(media_type, delta).into()),
+                }
+            }
             EventKind::Extra { block, key, value } => {
-                if let Some(extra) = self.at(*block).and_then(ContentBlock::extra_mut) {
+                let block = self.content.get_mut(*block as usize);
+                if let Some(extra) = block.and_then(ContentBlock::extra_mut) {
                     extra.set(key, value.clone());
                 }
             }
-            EventKind::ToolCallDelta { block, id, name, delta } => match self.at(*block) {
-                Some(ContentBlock::ToolCall(call)) if call.id == *id => call.input.push_str(delta),
-                _ => self.add(seq, ToolCall::new(id, name, delta).into()),
-            },
+            EventKind::ToolCallDelta { block, id, name, delta } => {
+                match self.block(*block, |it| matches!(it, ContentBlock::ToolCall(call) if call.id == *id)) {
+                    Some(ContentBlock::ToolCall(call)) => call.input.push_str(delta),
+                    _ => self.add(seq, ToolCall::new(id, name, delta).into()),
+                }
+            }
             EventKind::ToolCall(call) => self.add(seq, call.clone().into()),
             EventKind::ToolCallState { id, state, input } => self.set_state(seq, id, state, input.as_deref()),
             EventKind::ToolResultDelta { id, name, delta } => {
@@ -88,7 +105,9 @@ impl Msg {
                     self.insert(seq, place, ToolResult::new(id, name, ToolState::Running, Vec::new()));
                     place
                 });
-                if let Some(ContentBlock::ToolResult(result)) = self.content.get_mut(at) {
+                if let Some(ContentBlock::ToolResult(result)) = self.content.get_mut(at)
+                    && result.state == ToolState::Running
+                {
                     for block in delta {
                         ContentBlock::append(&mut result.output, block);
                     }
@@ -96,8 +115,12 @@ impl Msg {
             }
             EventKind::ToolResult(result) => match self.result_place(&result.id) {
                 Ok(at) => {
-                    if let Some(block) = self.content.get_mut(at) {
-                        *block = result.clone().into();
+                    if let Some(ContentBlock::ToolResult(it)) = self.content.get_mut(at) {
+                        let mut before = std::mem::replace(it, result.clone());
+                        if before.state == ToolState::Running {
+                            before.output = Vec::new();
+                        }
+                        self.trail.0.push((seq, Undo::Result(at, Box::new(before))));
                     }
                 }
                 Err(place) => self.insert(seq, place, result.clone()),
@@ -108,8 +131,8 @@ impl Msg {
             }
             EventKind::Heard { msg } => self.add(seq, ContentBlock::Heard(Arc::clone(msg))),
             EventKind::Output { value } => {
-                self.trail.0.push((seq, Undo::Output));
-                self.output = Some(value.clone());
+                let before = self.output.replace(value.clone());
+                self.trail.0.push((seq, Undo::Output(before)));
             }
             EventKind::Rewind { to_seq } => self.rewind(*to_seq),
             EventKind::ReplyEnd { finish, metadata } => {
@@ -140,8 +163,16 @@ impl Msg {
         }
     }
 
-    fn at(&mut self, block: u32) -> Option<&mut ContentBlock> {
-        self.content.get_mut(block as usize)
+    /// The block that a delta continues: the one that it names; the last one if it names none that `fits`. `None` if it begins
+    /// a block.
+    fn block(&mut self, named: u32, fits: impl Fn(&ContentBlock) -> bool) -> Option<&mut ContentBlock> {
+        let (named, len) = (named as usize, self.content.len());
+        let at = match self.content.get(named) {
+            Some(block) if fits(block) => named,
+            None if named == len => return None,
+            _ => len.checked_sub(1)?,
+        };
+        self.content.get_mut(at).filter(|block| fits(block))
     }
 
     fn add(&mut self, seq: u64, block: ContentBlock) {
@@ -171,16 +202,17 @@ impl Msg {
         }
         if let Some(ContentBlock::ToolCall(call)) = self.content.get_mut(at) {
             let before = std::mem::replace(&mut call.state, state.clone());
-            if let Some(input) = input {
-                input.clone_into(&mut call.input);
-            }
-            self.trail.0.push((seq, Undo::State(at, before)));
+            let edited = input.map(|input| std::mem::replace(&mut call.input, input.to_owned()));
+            self.trail.0.push((seq, Undo::State(at, before, edited)));
         }
     }
 
     /// Where the result of the call is, or where it goes: after the calls of its round, in their order.
     fn result_place(&self, id: &str) -> Result<usize, usize> {
-        let Some(call) = self.call_place(id) else { return Err(self.content.len()) };
+        let Some(call) = self.call_place(id) else {
+            let is_it = |block: &ContentBlock| matches!(block, ContentBlock::ToolResult(it) if *it.id == *id);
+            return self.content.iter().rposition(is_it).ok_or(self.content.len());
+        };
         let mut later_calls = Vec::new();
         let mut in_results = false;
         for (at, block) in self.content.iter().enumerate().skip(call + 1) {
@@ -203,13 +235,26 @@ impl Msg {
                     self.content.remove(at);
                 }
                 Undo::Added(_) => {}
-                Undo::State(at, before) => {
+                Undo::State(at, before, edited) => {
                     if let Some(ContentBlock::ToolCall(call)) = self.content.get_mut(at) {
                         call.state = before;
+                        call.input = edited.unwrap_or_else(|| std::mem::take(&mut call.input));
+                    }
+                }
+                Undo::Result(at, before) => {
+                    if let Some(ContentBlock::ToolResult(result)) = self.content.get_mut(at) {
+                        *result = *before;
                     }
                 }
                 Undo::Usage(before) => self.usage = before,
-                Undo::Output => self.output = None,
+                Undo::Output(before) => self.output = before,
+            }
+        }
+        for block in &mut self.content {
+            if let ContentBlock::ToolResult(result) = block
+                && result.state == ToolState::Running
+            {
+                result.output.clear(); // it is run again or closed; how much was seen of it differs from reader to reader
             }
         }
         self.finish = None;

@@ -12,7 +12,7 @@ pub(super) fn blocks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<C
         Value::String(text) => Ok(vec![ContentBlock::text(text)]),
         Value::Array(blocks) => blocks
             .into_iter()
-            .map(|block| ContentBlock::deserialize(block).map_err(de::Error::custom))
+            .map(|block| <ContentBlock as Deserialize>::deserialize(block).map_err(de::Error::custom))
             .collect(),
         _ => Err(de::Error::custom("content is neither a string nor a list of blocks")),
     }

@@ -4,7 +4,7 @@ use super::{AgentState, InboxSeq, OpenReply};
 use crate::{
     event::{Event, EventKind},
     id::{MsgId, Name, ReplyId},
-    message::{Finish, Msg, Role, ToolState},
+    message::{CallState, Finish, Msg, Role, ToolState},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -132,7 +132,10 @@ impl AgentState {
         }
     }
 
-    /// Folds one event of the open reply in.
+    /// Folds one event of the open reply in; those of other replies are skipped.
+    ///
+    /// A slot takes effect with the success of the call that set it in its last run. `Rewind` concerns the message alone: what a
+    /// state has was committed, and a reply is taken up again from there.
     pub fn apply_event(&mut self, event: &Event) {
         if let EventKind::ReplyStart { name, max_iters, output_schema, .. } = &event.kind {
             let mut msg = Msg::new(name, Role::Assistant, Vec::new());
@@ -140,7 +143,7 @@ impl AgentState {
             self.open = Some(Box::new(OpenReply {
                 msg: Arc::new(msg),
                 epoch: event.epoch,
-                next_seq: event.seq + 1,
+                next_seq: event.seq.saturating_add(1),
                 iters: 0,
                 max_iters: *max_iters,
                 output_schema: output_schema.clone(),
@@ -150,10 +153,13 @@ impl AgentState {
         }
         let Some(open) = self.open.as_mut().filter(|open| open.msg.id == event.reply_id) else { return };
         open.epoch = event.epoch;
-        open.next_seq = event.seq + 1;
+        open.next_seq = event.seq.saturating_add(1);
         Arc::make_mut(&mut open.msg).apply(event);
         match &event.kind {
-            EventKind::ModelStart { .. } => open.iters += 1,
+            EventKind::ModelStart { .. } => open.iters = open.iters.saturating_add(1),
+            EventKind::ToolCallState { id, state: CallState::Started, .. } => {
+                open.unsettled.retain(|(call, ..)| call != id); // what an earlier run set goes with its output
+            }
             EventKind::Slot { call_id, key, value } => {
                 open.unsettled.push((call_id.clone(), key.clone(), value.clone()));
             }

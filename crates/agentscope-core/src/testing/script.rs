@@ -81,17 +81,23 @@ impl Line {
         }
     }
 
-    /// And says this.
+    /// And says this; nothing if it is empty.
     #[must_use]
     pub fn say(self, text: impl Into<String>) -> Self {
         let delta = text.into();
+        if delta.is_empty() {
+            return self;
+        }
         self.block(|block| ModelDelta::Text { block, delta })
     }
 
-    /// And thinks this.
+    /// And thinks this; nothing if it is empty.
     #[must_use]
     pub fn think(self, thought: impl Into<String>) -> Self {
         let delta = thought.into();
+        if delta.is_empty() {
+            return self;
+        }
         self.block(|block| ModelDelta::Thinking { block, delta })
     }
 
@@ -178,6 +184,7 @@ fn cut(delta: ModelDelta, chunk: usize) -> Vec<ModelDelta> {
         match (chunk, words) {
             (0, true) => text.split_inclusive(' ').map(str::to_owned).collect(),
             (0, false) => vec![text],
+            _ if text.is_empty() => vec![text], // a call without arguments is a call
             (size, _) => {
                 let chars: Vec<char> = text.chars().collect();
                 chars.chunks(size).map(|piece| piece.iter().collect()).collect()
