@@ -12,6 +12,7 @@ mod message;
 mod middleware;
 mod model;
 mod place;
+mod secret;
 mod state;
 mod step;
 mod stream;
@@ -44,6 +45,7 @@ pub use model::{
     Price, ToolChoice, Transcript, model_fn,
 };
 pub use place::{Host, Place};
+pub use secret::Secret;
 pub use state::{
     AgentState, Change, Entry, InboxSeq, MemoryStore, OpenReply, SessionFilter, SessionKey, Slot, StateStore,
     Stored, Version, View,

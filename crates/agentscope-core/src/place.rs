@@ -5,6 +5,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     middleware::Middleware,
     model::ChatModel,
+    secret::Secret,
     state::{AgentState, StateStore},
     tool::{Tool, Toolset},
 };
@@ -52,7 +53,7 @@ struct Offer {
     tools: BTreeMap<String, Arc<dyn Tool>>,
     toolsets: BTreeMap<String, Arc<dyn Toolset>>,
     middleware: BTreeMap<String, Arc<dyn Middleware>>,
-    secrets: BTreeMap<String, Arc<str>>,
+    secrets: BTreeMap<String, Secret>,
     store: Option<Arc<dyn StateStore>>,
 }
 
@@ -92,7 +93,7 @@ impl Host {
 
     /// Offers a secret.
     #[must_use]
-    pub fn secret(self, name: impl Into<String>, secret: impl Into<Arc<str>>) -> Self {
+    pub fn secret(self, name: impl Into<String>, secret: impl Into<Secret>) -> Self {
         self.with(|offer| drop(offer.secrets.insert(name.into(), secret.into())))
     }
 
@@ -138,7 +139,7 @@ impl Host {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], naming what there is.
-    pub fn find_secret(&self, name: &str) -> Result<Arc<str>> {
+    pub fn find_secret(&self, name: &str) -> Result<Secret> {
         find("secret", &self.0.secrets, name)
     }
 

@@ -197,7 +197,7 @@ async fn structured_output_may_be_no_object_and_a_model_may_do_it_by_itself() {
     let list: Vec<String> = ReActAgent::new("Friday", model).reply("go").typed().await.unwrap();
     assert_eq!(list, ["a", "b"]);
     let model = ScriptedModel::new([say("oh"), say(r#"{"city":"Oslo","degrees":3}"#)])
-        .card(ModelCard::new("native").native_output_schema());
+        .with_card(ModelCard::new("native").native_output_schema());
     let weather: Weather = ReActAgent::new("Friday", model.clone()).reply("go").typed().await.unwrap();
     assert_eq!(weather.degrees, 3);
     assert!(model.requests()[0].output_schema.is_some() && model.requests()[0].tools.is_empty());

@@ -219,7 +219,7 @@ impl ScriptedModel {
 
     /// The same, with this card. Call it before the model is cloned.
     #[must_use]
-    pub fn card(self, card: ModelCard) -> Self {
+    pub fn with_card(self, card: ModelCard) -> Self {
         self.change(|inner| inner.card = card)
     }
 
