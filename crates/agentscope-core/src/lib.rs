@@ -24,10 +24,10 @@ pub use agent::{
     Agent, AgentCard, AgentExt, Decision, FnAgent, Input, Item, Lease, Reply, ReplyRef, ReplyRequest,
     RunningReply, Typed, Verdict, agent_fn,
 };
+pub use agentscope_macros::core_tool as tool;
 pub use context::{Context, PathEntry};
 pub use error::{Error, ErrorKind, Failure, Result};
 pub use event::{Event, EventKind};
-pub use agentscope_macros::core_tool as tool;
 #[doc(no_inline)]
 pub use futures_core::{Stream, future::BoxFuture};
 pub use id::{AgentId, CallId, MsgId, Name, ReplyId};
