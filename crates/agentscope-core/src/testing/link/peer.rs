@@ -42,6 +42,20 @@ const ACKNOWLEDGE_EVERY: usize = 32;
 /// A reply goes on where the agent is while the connection is lost, for the time of the [`lease`](Self::lease). The caller sees
 /// each event once. If the connection does not come back the caller sees an error and no [`EventKind::ReplyEnd`]: how the reply
 /// ended is not known here.
+///
+/// ```
+/// use agentscope_core::{AgentExt, ErrorKind, Msg, agent_fn, testing::Link};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let echo = agent_fn("Echo", |msgs, _| async move { Ok(Msg::assistant("Echo", msgs[0].text())) });
+/// let link = Link::serve(echo);
+/// let far = link.agent().patience(Duration::from_millis(50));
+/// assert_eq!(far.reply("hi").await?.text(), "hi");
+/// link.cut();
+/// assert_eq!(far.reply("hi").await.unwrap_err().kind(), ErrorKind::Unavailable);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct LinkedAgent {
     link: Link,

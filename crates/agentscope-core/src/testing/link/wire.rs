@@ -127,6 +127,17 @@ fn count_down(left: &mut Option<u64>) -> bool {
 }
 
 /// One end of a connection, to send and receive frames by hand: what a fuzzer, or a test of bad frames, holds.
+///
+/// ```
+/// use agentscope_core::{Msg, agent_fn, testing::Link};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let link = Link::serve(agent_fn("Echo", |_, _| async { Ok(Msg::assistant("Echo", "hi")) }));
+/// let mut connection = link.connect().unwrap();
+/// assert!(connection.send("rubbish").await);
+/// assert!(connection.recv().await.unwrap().contains("protocol"));
+/// # }
+/// ```
 pub struct LinkConnection {
     pub(super) outlet: Outlet,
     pub(super) inlet: Inlet,

@@ -53,6 +53,39 @@ async fn law_1_every_kind_of_event_survives_the_wire() {
     assert_eq!(kinds(&local), kinds(&linked));
 }
 
+#[test]
+fn law_1_a_number_with_a_fraction_is_the_same_on_the_far_side() {
+    for number in (1..10_000).map(|n| f64::from(n) / 7.0 / 1e4) {
+        let json = json!(number).to_string();
+        assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), json!(number));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn law_7_what_is_asked_in_the_last_of_too_many_events_leaves_the_message_whole() {
+    for more in [0, 1, 2000] {
+        let words = (0..1024).flat_map(|at| {
+            let name = "beat".into();
+            [
+                EventKind::TextDelta { block: 0, delta: at.to_string() },
+                EventKind::Custom { name, value: at.into() },
+            ]
+        });
+        let mut kinds: Vec<_> = words.take(1024).collect();
+        kinds.push(EventKind::RequireConfirm { calls: Vec::new() });
+        kinds.extend((0..more).map(|at| EventKind::Custom { name: "beat".into(), value: at.into() }));
+        let agent = Emits::new(kinds);
+        let local = Seen::all(agent.call(ReplyRequest::default(), Context::new())).await;
+        let linked = Seen::all(Link::serve(agent).agent().reply(()).stream()).await;
+        for seen in [local, linked] {
+            let asked = |event: &Event| matches!(event.kind, EventKind::RequireConfirm { .. });
+            assert_eq!(seen.events.iter().filter(|event| asked(event)).count(), 1);
+            assert!(seen.events.len() <= 1026);
+            assert!(seen.checked().text().ends_with("510511"));
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn law_7_a_slow_reader_over_a_link_slows_nobody_and_what_is_unread_is_bounded() {
     for cut in [false, true] {
