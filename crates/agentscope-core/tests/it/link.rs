@@ -86,11 +86,14 @@ async fn law_4_a_deadline_travels_and_is_an_error_on_both_sides() {
 
 #[tokio::test(start_paused = true)]
 async fn law_4_a_deadline_that_passes_while_the_link_is_cut_is_not_waited_for_much_longer() {
-    let link = Link::serve(Worker::new(10, S));
+    let worker = Worker::new(10, S);
+    let link = Link::serve(worker.clone());
     let reply = link.agent().reply("go").deadline(5 * S).start();
     sleep(S).await;
     link.cut();
     let began = Instant::now();
+    sleep(5 * S).await;
+    assert_eq!(worker.mailbox.waiting(), 0, "the host knows the deadline by itself");
     assert_eq!(reply.await.unwrap_err().kind(), ErrorKind::Timeout);
     assert!(began.elapsed() < 9 * S, "{:?}", began.elapsed());
 }
@@ -278,4 +281,17 @@ async fn law_5_a_request_whose_answer_is_lost_is_not_done_twice() {
     let msg = beside(mend_each_cut(&link, 10 * S), async { agent.reply("go").await }).await.unwrap();
     assert_eq!(*worker.saved().await, msg);
     assert_eq!(worker.mailbox.snapshot().await.unwrap().context.len(), 2, "one question, one answer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn law_7_a_reply_whose_end_was_seen_is_no_longer_kept_by_the_host() {
+    let link = Link::serve(Worker::new(3, MS));
+    let stream = link.agent().reply("go").stream();
+    let call_id = stream.reply_id().clone();
+    stream.await.unwrap();
+    sleep(MS).await;
+    let mut connection = link.connect().unwrap();
+    let attach = format!(r#"{{"attach":{{"call_id":"{call_id}","after":null}}}}"#);
+    assert!(connection.send(&attach).await);
+    assert!(connection.recv().await.unwrap().contains("its end was acknowledged"));
 }

@@ -193,9 +193,12 @@ async fn to_attach_to_what_is_unknown_is_refused_as_not_found() {
     let mut third = link.connect().unwrap();
     third.send(&attach("r1", json!({"epoch": 0, "seq": 1}))).await;
     assert_eq!(answer(&mut third).await["event"]["event"]["seq"], 2, "what follows is sent again");
+    let mut fourth = link.connect().unwrap();
+    fourth.send(&attach("r1", json!({"epoch": 0, "seq": 2}))).await;
+    assert_eq!(answer(&mut fourth).await["event"]["event"]["seq"], 3, "what was seen is not sent again");
     sleep(3 * Duration::from_secs(1)).await;
     let mut last = link.connect().unwrap();
-    drop((first, third));
+    drop((first, third, fourth));
     sleep(2 * Duration::from_secs(1)).await;
     last.send(&attach("r1", Value::Null)).await;
     let refused = answer(&mut last).await;
