@@ -111,10 +111,10 @@ impl Context {
         self.change(|inner| inner.interrupt = interrupt)
     }
 
-    /// The same, over in `time` at the latest; an earlier limit stays.
+    /// The same, over in `time` at the latest; an earlier limit stays. A time beyond what the clock can tell is no limit.
     #[must_use]
     pub fn with_deadline(self, time: Duration) -> Self {
-        let at = Instant::now() + time;
+        let Some(at) = Instant::now().checked_add(time) else { return self };
         self.change(|inner| inner.deadline = Some(inner.deadline.map_or(at, |old| old.min(at))))
     }
 

@@ -252,6 +252,17 @@ impl EventSink {
         self.send_end(event, msg);
     }
 
+    /// Folds an event that happened elsewhere into `msg` and lets it be seen as it is, its reply and its place included. For
+    /// transports: after the end, whoever awaits the reply has `msg`.
+    pub fn forward(&mut self, msg: &mut Arc<Msg>, event: Event) {
+        Arc::make_mut(msg).apply(&event);
+        if matches!(event.kind, EventKind::ReplyEnd { .. }) {
+            self.shared.push_end(event, Arc::clone(msg));
+        } else {
+            self.send(event, msg);
+        }
+    }
+
     /// Continues the reply `reply_id` at `seq` in `epoch`.
     pub(crate) fn resume(&mut self, reply_id: ReplyId, epoch: u64, seq: u64) {
         (self.reply_id, self.epoch, self.seq) = (reply_id, epoch, seq);

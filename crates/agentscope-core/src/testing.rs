@@ -5,7 +5,9 @@
 pub(crate) mod arbitrary;
 pub mod conformance;
 mod file_store;
+mod link;
 mod script;
 
 pub use file_store::FileStore;
+pub use link::{Link, LinkConnection, LinkedAgent};
 pub use script::{Line, ScriptedModel, call, fail, say};

@@ -114,9 +114,12 @@ impl Queue {
         let mut last = None;
         let mut kept = VecDeque::new();
         for event in self.unread.drain(..) {
-            last = Some((event.reply_id.clone(), event.epoch, event.seq));
+            if matches!(event.kind, EventKind::RequireConfirm { .. } | EventKind::RequireExternal { .. }) {
+                kept.push_back(event);
+                continue;
+            }
+            last = Some((event.reply_id, event.epoch, event.seq));
             match &event.kind {
-                EventKind::RequireConfirm { .. } | EventKind::RequireExternal { .. } => kept.push_back(event),
                 EventKind::Custom { .. } | EventKind::Inner { .. } => left_out += 1,
                 EventKind::Resumed { dropped, .. } => left_out += dropped,
                 _ => {}
@@ -124,7 +127,8 @@ impl Queue {
         }
         if let Some((reply_id, epoch, seq)) = last {
             let kind = EventKind::Resumed { msg: Arc::clone(fold), dropped: left_out };
-            kept.push_back(Event { reply_id, epoch, seq, kind });
+            let at = kept.partition_point(|event| (event.epoch, event.seq) < (epoch, seq));
+            kept.insert(at, Event { reply_id, epoch, seq, kind });
         }
         self.unread = kept;
     }

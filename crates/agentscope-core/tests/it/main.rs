@@ -1,0 +1,3 @@
+//! The integration tests: the laws, each by its name.
+
+mod link;
