@@ -1,0 +1,4 @@
+//! The laws of the core, seen from outside.
+
+mod conformance;
+mod planted;
