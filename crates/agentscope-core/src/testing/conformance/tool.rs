@@ -32,24 +32,31 @@ const NAME_LIMIT: usize = 64;
 /// grace; a call can be dropped at each poll; calls at the same time are independent; it sets only the slots that it declares.
 ///
 /// ```
-/// # mod demo {
-/// /// Adds two numbers.
-/// #[agentscope_core::tool]
-/// # pub
-/// fn add(
-///     /// The first.
-///     a: i64,
-///     /// The second.
-///     b: i64,
-/// ) -> String {
-///     a.saturating_add(b).to_string()
+/// use agentscope_core::{Context, ToolSpec, TypedTool, schema_of, testing::conformance};
+/// use std::sync::Arc;
+///
+/// #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// struct Args {
+///     /// What to add up.
+///     numbers: Vec<f64>,
 /// }
-/// # }
-/// # use demo::add;
+///
+/// #[derive(Clone)]
+/// struct Add;
+///
+/// impl TypedTool for Add {
+///     type Args = Args;
+///     type Output = String;
+///     fn spec(&self) -> Arc<ToolSpec> {
+///         Arc::new(ToolSpec::new("add", "Adds numbers.", schema_of::<Args>()).read_only())
+///     }
+///     async fn run(&self, args: Args, _: Context) -> String {
+///         args.numbers.iter().sum::<f64>().to_string()
+///     }
+/// }
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// use agentscope_core::testing::conformance;
-/// conformance::tool(std::sync::Arc::new(add), serde_json::json!({"a": 17, "b": 23})).await;
+/// conformance::tool(Arc::new(Add), serde_json::json!({"numbers": [17, 23]})).await;
 /// # }
 /// ```
 ///
