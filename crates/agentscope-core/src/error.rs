@@ -34,6 +34,13 @@ struct Inner {
 }
 
 /// What the caller of something that failed can do about it.
+///
+/// ```
+/// use agentscope_core::{Error, ErrorKind};
+///
+/// let error = Error::from(std::io::Error::from(std::io::ErrorKind::NotFound));
+/// assert_eq!(error.kind(), ErrorKind::NotFound);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -173,6 +180,13 @@ impl From<std::io::Error> for Error {
 }
 
 /// An [`Error`] as plain data, the form in which it is kept in a message and sent over a wire.
+///
+/// ```
+/// use agentscope_core::{Error, ErrorKind, Failure};
+///
+/// let error = Error::new(ErrorKind::Tool, "the search failed").with_source("connection refused");
+/// assert_eq!(Failure::from(&error).causes, ["connection refused"]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Failure {

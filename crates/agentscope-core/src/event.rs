@@ -37,6 +37,14 @@ pub struct Event {
 }
 
 /// What happened. A delta names its block by its place in the message's content.
+///
+/// ```
+/// use agentscope_core::EventKind;
+///
+/// let kind: EventKind = serde_json::from_str(r#"{"type":"TEXT_DELTA","block":0,"delta":"Hello"}"#)?;
+/// assert_eq!(kind, EventKind::TextDelta { block: 0, delta: "Hello".into() });
+/// # Ok::<_, serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self", tag = "type", rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
@@ -274,6 +282,7 @@ impl Event {
     ///
     /// # Errors
     /// `next` itself, where the two do not join.
+    #[expect(clippy::result_large_err, reason = "it gives back what it was given")]
     pub fn join(&mut self, next: Event) -> Result<(), Event> {
         use EventKind::{MediaDelta, TextDelta, ThinkingDelta, ToolCallDelta, ToolResultDelta};
         if self.epoch != next.epoch || self.reply_id != next.reply_id {

@@ -73,6 +73,11 @@ pub struct Msg {
 }
 
 /// In which role a message was said.
+///
+/// ```
+/// use agentscope_core::{Msg, Role};
+/// assert_eq!(Msg::assistant("Friday", "hi").role, Role::Assistant);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -85,6 +90,14 @@ pub enum Role {
 }
 
 /// How a reply ended.
+///
+/// ```
+/// use agentscope_core::Finish;
+///
+/// let later: Finish = serde_json::from_str(r#""paused""#)?;
+/// assert_eq!(later, Finish::Other("paused".into()), "what a newer version wrote is carried along");
+/// # Ok::<_, serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -307,6 +320,14 @@ impl Msg {
 }
 
 /// A part of a reply, see [`Msg::rounds`].
+///
+/// ```
+/// use agentscope_core::{Msg, ToolCall};
+///
+/// let msg = Msg::assistant("Friday", "Let me see.").with(ToolCall::new("c1", "weather", "{}"));
+/// let last = msg.rounds().last().unwrap();
+/// assert_eq!((last.said.len(), last.results.len()), (2, 0), "the tool has not yet answered");
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Round<'a> {

@@ -13,6 +13,17 @@ use serde_json::Value;
 use std::{future::Future, pin::Pin, sync::Arc};
 
 /// Something that answers a conversation: a provider, a local model, a rule.
+///
+/// ```
+/// use agentscope_core::{ChatModel, Context, ModelCard, ModelDelta, ModelRequest, Msg, model_fn};
+/// use futures_util::StreamExt;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let model = model_fn(ModelCard::new("yes"), |_| async { Ok("Yes.") });
+/// let mut answer = model.call(ModelRequest::new([Msg::user("Is it?")]), Context::new());
+/// assert_eq!(answer.next().await.unwrap()?, ModelDelta::text("Yes."));
+/// # Ok(()) }
+/// ```
 pub trait ChatModel: Send + Sync + 'static {
     /// What it is and what it can.
     fn card(&self) -> &ModelCard;
@@ -81,6 +92,15 @@ pub struct ModelCard {
 }
 
 /// What a million tokens cost, in the provider's currency.
+///
+/// ```
+/// use agentscope_core::{ModelCard, Price};
+///
+/// let mut card = ModelCard::new("qwen3");
+/// card.price = Some(Price { input: 0.4, cached: 0.1, output: 1.2 });
+/// assert_eq!(serde_json::to_value(&card)?["price"]["output"], 1.2);
+/// # Ok::<_, serde_json::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Price {
@@ -114,6 +134,13 @@ impl ModelCard {
 }
 
 /// What a model is asked.
+///
+/// ```
+/// use agentscope_core::{ModelRequest, Msg};
+///
+/// let request = ModelRequest::new([Msg::system("Be brief."), Msg::user("hi")]);
+/// assert_eq!(request.messages.len(), 2);
+/// ```
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -140,6 +167,12 @@ impl ModelRequest {
 }
 
 /// Whether a tool must be called.
+///
+/// ```
+/// use agentscope_core::ToolChoice;
+/// assert_eq!(serde_json::to_string(&ToolChoice::Tool("weather".into()))?, r#"{"tool":"weather"}"#);
+/// # Ok::<_, serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -156,6 +189,11 @@ pub enum ToolChoice {
 }
 
 /// How to answer; what is `None` is left to the provider.
+///
+/// ```
+/// use agentscope_core::ModelOptions;
+/// assert_eq!(ModelOptions::default().temperature, None);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -177,6 +215,11 @@ pub struct ModelOptions {
 }
 
 /// How a conversation of several speakers is written for a provider that knows only a user and an assistant.
+///
+/// ```
+/// use agentscope_core::{ModelOptions, Transcript};
+/// assert_eq!(ModelOptions::default().transcript, Transcript::Auto);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -191,6 +234,11 @@ pub enum Transcript {
 }
 
 /// A piece of a model's answer. Blocks are numbered from 0 in the order in which they begin.
+///
+/// ```
+/// use agentscope_core::ModelDelta;
+/// assert_eq!(ModelDelta::text("hi"), ModelDelta::Text { block: 0, delta: "hi".into() });
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -265,6 +313,14 @@ impl ModelDelta {
 }
 
 /// Why a model stopped.
+///
+/// ```
+/// use agentscope_core::FinishReason;
+///
+/// let odd: FinishReason = serde_json::from_str(r#""recitation""#)?;
+/// assert_eq!(odd, FinishReason::Other("recitation".into()));
+/// # Ok::<_, serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -325,6 +381,11 @@ fn ended(mut deltas: Vec<ModelDelta>) -> Vec<ModelDelta> {
 }
 
 /// What a [`model_fn`] may return: words, or pieces. Pieces without a [`ModelDelta::Finish`] end as [`FinishReason::Stop`].
+///
+/// ```
+/// use agentscope_core::{IntoAnswer, ModelDelta};
+/// assert_eq!("hi".into_answer(), [ModelDelta::text("hi")]);
+/// ```
 pub trait IntoAnswer: Send {
     /// The pieces.
     fn into_answer(self) -> Vec<ModelDelta>;

@@ -112,6 +112,19 @@ pub struct AgentState {
 }
 
 /// A reply that goes on or waits.
+///
+/// ```
+/// use agentscope_core::{AgentState, Event, EventKind, Msg};
+///
+/// let mut state = AgentState::default();
+/// let start: Event = serde_json::from_str(
+///     r#"{"reply_id":"r1","epoch":0,"seq":0,"type":"REPLY_START","name":"Friday","timestamp":"2026-07-20T07:41:54Z"}"#,
+/// )?;
+/// state.apply_event(&start);
+/// let open = state.open.as_ref().unwrap();
+/// assert_eq!((open.msg.name.as_str(), open.next_seq, open.iters), ("Friday", 1, 0));
+/// # Ok::<_, serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OpenReply {

@@ -224,6 +224,11 @@ pub struct Media {
 }
 
 /// Where media come from.
+///
+/// ```
+/// use agentscope_core::{Media, Source};
+/// assert!(matches!(Media::base64("image/png", "iVBORw0KGgo=").source, Source::Base64 { .. }));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]

@@ -34,6 +34,11 @@ pub struct ToolCall {
 
 /// How far a call is: `Pending`, then `Asking` or `Allowed`, then `Started` or `Submitted`; its result ends it. A call that is
 /// denied or that cannot be run goes straight to its result.
+///
+/// ```
+/// use agentscope_core::{CallState, ToolCall};
+/// assert_eq!(ToolCall::new("c1", "weather", "{}").state, CallState::Pending);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -83,6 +88,14 @@ pub struct ToolResult {
 }
 
 /// How a tool's run ended.
+///
+/// ```
+/// use agentscope_core::{ToolResult, ToolState};
+///
+/// let denied = ToolResult::new("c1", "rm", ToolState::Denied, vec!["the user said no".into()]);
+/// assert_eq!(serde_json::to_value(&denied)?["state"], "denied");
+/// # Ok::<_, serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -170,10 +183,11 @@ fn is_pending(state: &CallState) -> bool {
 impl Serialize for ToolCall {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let input = Value::Object(self.arguments().unwrap_or_default());
+        let compact = input.to_string();
         Written {
             id: self.id.clone(),
             name: self.name.clone(),
-            raw_input: Some(&self.input).filter(|raw| input.to_string() != **raw).cloned(),
+            raw_input: (compact != self.input).then(|| self.input.clone()),
             input,
             state: self.state.clone(),
             extra: self.extra.clone(),

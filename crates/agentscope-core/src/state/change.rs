@@ -11,6 +11,17 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// A message of a conversation, and what is marked on it.
+///
+/// ```
+/// use agentscope_core::{AgentState, Change, Msg};
+///
+/// let mut state = AgentState::default();
+/// let msg = Msg::user("hi");
+/// let mark = Change::Mark { ids: vec![msg.id.clone()], mark: "compressed".into(), on: true };
+/// state.apply(&Change::message(msg));
+/// state.apply(&mark);
+/// assert_eq!(state.context[0].marks[0], "compressed");
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Entry {
@@ -92,6 +103,7 @@ impl Change {
     ///
     /// # Errors
     /// `next` itself, where the two do not join.
+    #[expect(clippy::result_large_err, reason = "it gives back what it was given")]
     pub fn join(&mut self, next: Change) -> Result<(), Change> {
         match (self, next) {
             (Self::Event { event }, Self::Event { event: next }) => {

@@ -5,16 +5,40 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// How often a conversation was committed; 0 for one that does not exist.
+///
+/// ```
+/// assert_eq!(agentscope_core::Version::default(), agentscope_core::Version(0));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Version(pub u64);
 
 /// The place of a message in a conversation's inbox, from 1.
+///
+/// ```
+/// use agentscope_core::{InboxSeq, MemoryStore, Msg, SessionKey, StateStore};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let heard = MemoryStore::new().enqueue(&SessionKey::new("chat-1"), &[Msg::user("psst").into()]).await?;
+/// assert_eq!(heard, InboxSeq(1));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct InboxSeq(pub u64);
 
 /// A conversation as a store has it.
+///
+/// ```
+/// use agentscope_core::{MemoryStore, Msg, SessionKey, StateStore, Version};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let (store, key) = (MemoryStore::new(), SessionKey::new("chat-1"));
+/// store.enqueue(&key, &[Msg::user("psst").into()]).await?;
+/// let stored = store.load(&key).await?.unwrap();
+/// assert_eq!((stored.version, stored.inbox[0].1.text()), (Version(0), "psst".to_owned()));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Stored {
@@ -61,6 +85,20 @@ impl SessionFilter {
 }
 
 /// Where conversations are kept. [`crate::testing::conformance::state_store`] is what each implementation has to pass.
+///
+/// ```
+/// use agentscope_core::{Change, MemoryStore, Msg, SessionKey, StateStore, Version};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let store: Box<dyn StateStore> = Box::new(MemoryStore::new());
+/// let (key, draft) = (SessionKey::new("chat-1"), SessionKey::new("draft"));
+/// store.commit(&key, Version(0), &[Change::message(Msg::user("hi"))]).await?;
+/// store.fork(&key, &draft).await?;
+/// store.rewind(&key, Version(0)).await?;
+/// assert!(store.load(&key).await?.unwrap().state.context.is_empty());
+/// assert_eq!(store.load(&draft).await?.unwrap().state.context.len(), 1);
+/// # Ok(()) }
+/// ```
 #[async_trait]
 pub trait StateStore: Send + Sync + 'static {
     /// The conversation, if it exists or has an inbox.

@@ -41,6 +41,16 @@ struct Inner {
 }
 
 /// One answer of a [`ScriptedModel`].
+///
+/// ```
+/// use agentscope_core::{ScriptedModel, testing::Line};
+/// use serde_json::json;
+/// use std::time::Duration;
+///
+/// let line = Line::new().think("the weather?").call("c1", "weather", json!({"city": "Oslo"}));
+/// let model = ScriptedModel::new([line.chunks(4).every(Duration::from_millis(5))]).may_leave_lines();
+/// assert_eq!(model.lines_left(), 1);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Line {
     deltas: Vec<ModelDelta>,

@@ -1,3 +1,5 @@
-//! The integration tests: the laws, each by its name.
+//! The laws of the core, seen from outside.
 
+mod conformance;
 mod link;
+mod planted;

@@ -1,6 +1,5 @@
 //! What every agent has to keep, whatever it is made of.
 
-use super::broken;
 use crate::{
     agent::{Agent, AgentExt, Decision, Input, ReplyRequest},
     context::Context,
@@ -397,4 +396,10 @@ async fn patiently<F: Future>(what: &str, work: F) -> F::Output {
             PATIENCE.as_secs()
         )),
     }
+}
+
+/// Fails the suite with the law that is broken.
+#[track_caller]
+fn broken(law: std::fmt::Arguments<'_>) -> ! {
+    super::broken("every agent keeps the laws", law)
 }
