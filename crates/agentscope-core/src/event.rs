@@ -125,7 +125,8 @@ pub enum EventKind {
         /// What is added to the arguments.
         delta: String,
     },
-    /// A whole tool call.
+    /// A whole tool call; in JSON its field `call`, so that no field of its own collides with the event's.
+    #[serde(with = "nested::call")]
     ToolCall(ToolCall),
     /// A tool call moves on. `Started` forgets the output of an earlier run.
     ToolCallState {
@@ -147,6 +148,8 @@ pub enum EventKind {
         delta: Vec<ContentBlock>,
     },
     /// The result of a tool call: after the calls of its round, in the order of the calls.
+    /// In JSON its field `result`.
+    #[serde(with = "nested::result")]
     ToolResult(ToolResult),
     /// A whole block at once.
     Block {
@@ -272,6 +275,40 @@ impl<'de> Deserialize<'de> for EventKind {
         Self::deserialize(Value::Object(fields))
             .map_err(|error| de::Error::custom(format!("event `{kind}`: {error}")))
     }
+}
+
+/// Calls and results carry fields that we do not know; in an event they have a place of their own.
+mod nested {
+    macro_rules! nested {
+        ($module:ident, $field:ident, $type:ty) => {
+            pub(super) mod $module {
+                use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+                pub(in super::super) fn serialize<S: Serializer>(
+                    $field: &$type,
+                    serializer: S,
+                ) -> Result<S::Ok, S::Error> {
+                    #[derive(Serialize)]
+                    struct Nested<'a> {
+                        $field: &'a $type,
+                    }
+                    Nested { $field }.serialize(serializer)
+                }
+
+                pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+                    deserializer: D,
+                ) -> Result<$type, D::Error> {
+                    #[derive(Deserialize)]
+                    struct Nested {
+                        $field: $type,
+                    }
+                    Nested::deserialize(deserializer).map(|nested| nested.$field)
+                }
+            }
+        };
+    }
+    nested!(call, call, crate::message::ToolCall);
+    nested!(result, result, crate::message::ToolResult);
 }
 
 impl Event {

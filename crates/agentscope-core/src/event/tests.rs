@@ -181,3 +181,14 @@ proptest! {
         prop_assert_eq!(through_json(&msg), msg);
     }
 }
+
+#[test]
+fn an_unknown_field_of_a_call_does_not_collide_with_the_event() {
+    let mut call = ToolCall::new("c1", "f", "{}");
+    for field in ["seq", "epoch", "reply_id", "type"] {
+        call.extra.set(field, "mine");
+    }
+    let event = Event { reply_id: "r".into(), epoch: 0, seq: 1, kind: EventKind::ToolCall(call) };
+    let read: Event = serde_json::from_str(&serde_json::to_string(&event).unwrap()).unwrap();
+    assert_eq!(read, event);
+}

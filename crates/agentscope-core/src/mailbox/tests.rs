@@ -1,1 +1,140 @@
 use super::*;
+use crate::{
+    agent::{Input, ReplyRequest},
+    context::Context,
+    message::Finish,
+    state::MemoryStore,
+    stream::EventStream,
+};
+use async_trait::async_trait;
+use std::sync::atomic::AtomicU32;
+
+/// A reply by an agent that says nothing.
+async fn reply(mailbox: &Mailbox, input: impl Into<Input>) -> Result<Msg> {
+    let (mailbox, req) = (mailbox.clone(), ReplyRequest::from(input.into()));
+    let run = move |sink, cx: Context| async move {
+        match mailbox.open(&"A".into(), req, 0, &cx, sink).await? {
+            Opened::Turn(turn) | Opened::Aborted(turn) => turn.end(Finish::Completed, None).await,
+            Opened::Left => Ok(()),
+        }
+    };
+    EventStream::spawn(Context::new(), run).await
+}
+
+/// A store that can be told to be away, or to be another's.
+#[derive(Default)]
+struct Moody {
+    inner: MemoryStore,
+    away: AtomicU32,
+}
+
+#[async_trait]
+impl StateStore for Moody {
+    async fn load(&self, key: &SessionKey) -> Result<Option<crate::Stored>> {
+        self.inner.load(key).await
+    }
+    async fn commit(&self, key: &SessionKey, expected: Version, changes: &[Change]) -> Result<Version> {
+        if self.away.load(Ordering::SeqCst) > 0 {
+            self.away.fetch_sub(1, Ordering::SeqCst);
+            return Err(Error::new(ErrorKind::Unavailable, "the store is away"));
+        }
+        self.inner.commit(key, expected, changes).await
+    }
+    async fn enqueue(&self, key: &SessionKey, msgs: &[Arc<Msg>]) -> Result<InboxSeq> {
+        self.inner.enqueue(key, msgs).await
+    }
+    async fn list(&self, filter: &crate::SessionFilter) -> Result<Vec<SessionKey>> {
+        self.inner.list(filter).await
+    }
+    async fn fork(&self, from: &SessionKey, to: &SessionKey) -> Result<()> {
+        self.inner.fork(from, to).await
+    }
+    async fn rewind(&self, key: &SessionKey, to: Version) -> Result<Version> {
+        self.inner.rewind(key, to).await
+    }
+    async fn delete(&self, key: &SessionKey) -> Result<bool> {
+        self.inner.delete(key).await
+    }
+}
+
+fn moody() -> (Arc<Moody>, Mailbox) {
+    let store = Arc::new(Moody::default());
+    (Arc::clone(&store), Mailbox::stored("s".into(), store))
+}
+
+async fn saved(store: &Moody) -> Vec<String> {
+    let stored = store.load(&"s".into()).await.unwrap();
+    stored.map(|it| it.state.messages().map(|msg| msg.text()).collect()).unwrap_or_default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_for_a_moment_is_asked_again() {
+    let (store, mailbox) = moody();
+    store.away.store(2, Ordering::SeqCst);
+    reply(&mailbox, "hi").await.unwrap();
+    assert_eq!(saved(&store).await, ["hi", ""]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_stays_away_ends_the_reply_and_what_it_missed_is_saved_before_the_next_one() {
+    let (store, mailbox) = moody();
+    store.away.store(8, Ordering::SeqCst); // all tries of the beginning and of the end
+    let error = reply(&mailbox, "one").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(saved(&store).await, Vec::<String>::new());
+    let state = mailbox.snapshot().await.unwrap();
+    assert!(matches!(state.context[1].msg.finish, Some(Finish::Failed(_))), "{state:?}");
+    reply(&mailbox, "two").await.unwrap();
+    assert_eq!(saved(&store).await, ["one", "", "two", ""]);
+    let stored = store.load(&"s".into()).await.unwrap().unwrap();
+    assert_eq!(stored.state, mailbox.snapshot().await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_hosts_the_one_that_comes_late_gets_a_conflict_and_loads_again() {
+    let (store, mine) = moody();
+    let theirs = Mailbox::stored("s".into(), Arc::clone(&store) as Arc<dyn StateStore>);
+    reply(&mine, "mine").await.unwrap();
+    theirs.snapshot().await.unwrap();
+    reply(&mine, "mine again").await.unwrap();
+    let error = reply(&theirs, "theirs").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert_eq!(saved(&store).await, ["mine", "", "mine again", ""], "the loser wrote nothing");
+    reply(&theirs, "theirs").await.unwrap();
+    assert_eq!(saved(&store).await, ["mine", "", "mine again", "", "theirs", ""]);
+}
+
+#[tokio::test]
+async fn what_is_heard_is_in_the_store_before_anybody_takes_it_and_is_taken_once() {
+    let (store, mailbox) = moody();
+    mailbox.observe(vec![Arc::new(Msg::user("psst"))]).await.unwrap();
+    assert_eq!(store.load(&"s".into()).await.unwrap().unwrap().inbox.len(), 1);
+    let heir = Mailbox::stored("s".into(), Arc::clone(&store) as Arc<dyn StateStore>);
+    reply(&heir, "hi").await.unwrap();
+    assert_eq!(saved(&store).await, ["psst", "hi", ""]);
+    assert!(store.load(&"s".into()).await.unwrap().unwrap().inbox.is_empty());
+    reply(&heir, ()).await.unwrap();
+    assert_eq!(saved(&store).await, ["psst", "hi", "", ""]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_is_interrupted_in_the_queue_leaves_what_it_brought_in_the_inbox() {
+    let mailbox = Mailbox::new();
+    let running = mailbox.0.held.clone().lock_owned().await;
+    let stop = crate::Interrupt::new();
+    let (waiting, cx) = (mailbox.clone(), Context::new().with_interrupt(stop.clone()));
+    let run = move |sink, cx: Context| async move {
+        match waiting.open(&"A".into(), ReplyRequest::from(Input::from("me too")), 0, &cx, sink).await? {
+            Opened::Left => Ok(()),
+            _ => Err(Error::new(ErrorKind::Internal, "it was not its turn")),
+        }
+    };
+    let queued = EventStream::spawn(cx, run).start();
+    tokio::task::yield_now().await;
+    stop.trigger(crate::Reason::User(None));
+    assert_eq!(queued.await.unwrap().finish, Some(Finish::Interrupted));
+    assert_eq!((mailbox.heard(), mailbox.waiting()), (1, 0));
+    drop(running);
+    reply(&mailbox, ()).await.unwrap();
+    assert_eq!(mailbox.snapshot().await.unwrap().context[0].msg.text(), "me too");
+}
