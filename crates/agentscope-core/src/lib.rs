@@ -24,10 +24,10 @@ pub use agent::{
     Agent, AgentCard, AgentExt, Decision, FnAgent, Input, Item, Lease, Reply, ReplyRef, ReplyRequest,
     RunningReply, Typed, Verdict, agent_fn,
 };
+pub use agentscope_macros::core_tool as tool;
 pub use context::{Context, PathEntry};
 pub use error::{Error, ErrorKind, Failure, Result};
 pub use event::{Event, EventKind};
-pub use agentscope_macros::core_tool as tool;
 #[doc(no_inline)]
 pub use futures_core::{Stream, future::BoxFuture};
 pub use id::{AgentId, CallId, MsgId, Name, ReplyId};
@@ -54,12 +54,13 @@ pub use testing::ScriptedModel;
 pub use timestamp::Timestamp;
 pub use tool::{
     IntoToolOutput, Plain, Serialized, Tool, ToolChunk, ToolRequest, ToolSpec, ToolStream, Toolset,
-    TypedTool, schema_of,
+    TypedTool, limit_blocking_tools, schema_of,
 };
 
 /// For the code that `#[tool]` writes; no part of the interface.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::tool::written::*;
     pub use schemars;
     pub use serde;
 }
