@@ -56,12 +56,13 @@ pub use testing::ScriptedModel;
 pub use timestamp::Timestamp;
 pub use tool::{
     IntoToolOutput, Plain, Serialized, Tool, ToolChunk, ToolRequest, ToolSpec, ToolStream, Toolset,
-    TypedTool, schema_of,
+    TypedTool, limit_blocking_tools, schema_of,
 };
 
 /// For the code that `#[tool]` writes; no part of the interface.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::tool::written::*;
     pub use schemars;
     pub use serde;
 }

@@ -1,8 +1,25 @@
 //! Tools: what an agent can do.
 
+mod arguments;
+mod description;
+mod output;
+mod probe;
+mod run;
 mod typed;
 
-pub use typed::{IntoToolOutput, Plain, Serialized, TypedTool, schema_of};
+pub use output::{IntoToolOutput, Plain, Serialized};
+pub use run::limit_blocking_tools;
+pub use typed::{TypedTool, schema_of};
+
+/// For the code that `#[tool]` writes.
+pub(crate) mod written {
+    pub use super::{
+        arguments::arguments,
+        description::description,
+        probe::{Fallible, Kind, probe},
+        run::{blocking, external, next, streaming, waiting},
+    };
+}
 
 use crate::{
     context::Context,

@@ -1,18 +1,16 @@
-//! Tools whose arguments have a Rust type; what `#[tool]` writes.
+//! Tools whose arguments have a Rust type.
 
-use super::{Tool, ToolChunk, ToolRequest, ToolSpec, ToolStream};
-use crate::{
-    context::Context,
-    error::{Error, ErrorKind, Result},
-    message::ContentBlock,
-    stream::later,
+use super::{
+    Tool, ToolRequest, ToolSpec, ToolStream, arguments::arguments, output::IntoToolOutput, run::waiting,
 };
+use crate::context::Context;
 use schemars::{JsonSchema, generate::SchemaSettings};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::{fmt, future::Future, sync::Arc};
+use std::{future::Future, sync::Arc};
 
-/// A tool whose arguments are a Rust type. `#[tool]` writes this; by hand it is for tools that hold something.
+/// A tool whose arguments are a Rust type, for tools that hold something. One that is a mere function is written with
+/// `#[tool]`.
 ///
 /// ```
 /// use agentscope_core::{Context, Result, Tool, ToolSpec, TypedTool, schema_of};
@@ -56,23 +54,11 @@ impl<T: TypedTool> Tool for T {
     }
     fn call(&self, req: ToolRequest, cx: Context) -> ToolStream {
         let tool = self.clone();
-        Box::pin(later(async move {
-            let name = req.name.clone();
-            let content = match arguments(&name, req.input) {
-                Ok(args) => tool.run(args, cx).await.into_tool_output(),
-                Err(error) => Err(error),
-            };
-            vec![content.map(ToolChunk::from)]
-        }))
+        waiting(async move {
+            let args = arguments(&req.name, &req.input)?;
+            Ok(vec![tool.run(args, cx).await.into_tool_output()?.into()])
+        })
     }
-}
-
-/// Reads a tool's arguments.
-fn arguments<T: DeserializeOwned>(tool: &str, input: Value) -> Result<T> {
-    serde_json::from_value(input).map_err(|error| {
-        Error::new(ErrorKind::InvalidInput, format!("the arguments of `{tool}` do not fit: {error}"))
-            .with_source(error)
-    })
 }
 
 /// The JSON schema of a tool's arguments, as models want it: an object with its definitions, without titles and
@@ -88,81 +74,4 @@ pub fn schema_of<T: JsonSchema>() -> Value {
         }
     }
     schema
-}
-
-/// What a tool may return: words, blocks, anything that serializes or displays (see `#[tool]`), or a `Result` of these.
-pub trait IntoToolOutput: Send {
-    /// The blocks for the model.
-    ///
-    /// # Errors
-    /// What the tool says went wrong.
-    fn into_tool_output(self) -> Result<Vec<ContentBlock>>;
-}
-
-impl IntoToolOutput for () {
-    fn into_tool_output(self) -> Result<Vec<ContentBlock>> {
-        Ok(vec![ContentBlock::text("done")])
-    }
-}
-
-impl IntoToolOutput for String {
-    fn into_tool_output(self) -> Result<Vec<ContentBlock>> {
-        Ok(vec![ContentBlock::text(self)])
-    }
-}
-
-impl IntoToolOutput for &str {
-    fn into_tool_output(self) -> Result<Vec<ContentBlock>> {
-        Ok(vec![ContentBlock::text(self)])
-    }
-}
-
-impl IntoToolOutput for ContentBlock {
-    fn into_tool_output(self) -> Result<Vec<ContentBlock>> {
-        Ok(vec![self])
-    }
-}
-
-impl IntoToolOutput for Vec<ContentBlock> {
-    fn into_tool_output(self) -> Result<Vec<ContentBlock>> {
-        Ok(self)
-    }
-}
-
-impl<T: IntoToolOutput, E: fmt::Display + Send> IntoToolOutput for std::result::Result<T, E> {
-    fn into_tool_output(self) -> Result<Vec<ContentBlock>> {
-        self.map_err(|error| Error::new(ErrorKind::Tool, error.to_string()))?.into_tool_output()
-    }
-}
-
-/// Output that displays, as its text.
-///
-/// ```
-/// use agentscope_core::{IntoToolOutput, Plain};
-/// assert_eq!(Plain(17 * 23).into_tool_output().unwrap(), vec!["391".into()]);
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct Plain<T>(pub T);
-
-impl<T: fmt::Display + Send> IntoToolOutput for Plain<T> {
-    fn into_tool_output(self) -> Result<Vec<ContentBlock>> {
-        Ok(vec![ContentBlock::text(self.0.to_string())])
-    }
-}
-
-/// Output that serializes, as JSON.
-///
-/// ```
-/// use agentscope_core::{IntoToolOutput, Serialized};
-/// assert_eq!(Serialized(vec![1, 2]).into_tool_output().unwrap(), vec!["[1,2]".into()]);
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct Serialized<T>(pub T);
-
-impl<T: Serialize + Send> IntoToolOutput for Serialized<T> {
-    fn into_tool_output(self) -> Result<Vec<ContentBlock>> {
-        let text = serde_json::to_string(&self.0)
-            .map_err(|error| Error::new(ErrorKind::Tool, format!("the output is no JSON: {error}")))?;
-        Ok(vec![ContentBlock::text(text)])
-    }
 }
