@@ -9,7 +9,7 @@ pub use turn::Turn;
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    id::{AgentId, Name},
+    id::{AgentId, Name, ReplyId},
     message::Msg,
     state::{AgentState, Change, InboxSeq, SessionKey, StateStore, Version, agent_of, session_of},
 };
@@ -68,6 +68,15 @@ struct Held {
     unsaved: Vec<Change>,
     /// What is here is not what is in the store: load it again.
     stale: bool,
+    safe: Safe,
+}
+
+/// How far the open reply was when it was last committed.
+#[derive(Default)]
+struct Safe {
+    reply_id: Option<ReplyId>,
+    next_seq: u64,
+    iters: u32,
 }
 
 #[derive(Default)]

@@ -449,3 +449,30 @@ async fn an_abort_closes_what_waits() {
     assert_eq!(msg.finish, Some(Finish::Interrupted));
     assert!(agent.snapshot().await.unwrap().is_well_formed());
 }
+
+/// A model that speaks and then panics, once.
+struct Shaky(ModelCard, std::sync::atomic::AtomicBool);
+
+impl agentscope_core::ChatModel for Shaky {
+    fn card(&self) -> &ModelCard {
+        &self.0
+    }
+    fn call(&self, _: agentscope_core::ModelRequest, _: agentscope_core::Context) -> agentscope_core::ModelStream {
+        let boom = !self.1.swap(true, std::sync::atomic::Ordering::SeqCst);
+        Box::pin(futures_util::stream::iter(0..3).then(move |n| async move {
+            tokio::task::yield_now().await;
+            assert!(!boom || n < 2, "planted");
+            Ok(agentscope_core::ModelDelta::text(format!("word{n} ")))
+        }))
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_mid_answer_leaves_what_was_before_the_step() {
+    let agent = ReActAgent::new("Friday", Shaky(ModelCard::new("shaky"), Default::default()));
+    let error = agent.reply("go").await.unwrap_err();
+    assert!(error.message().contains("panicked"), "{error}");
+    let msg = agent.reply(Input::Continue).await.unwrap();
+    assert_eq!(msg.text(), "word0 word1 word2 ", "half an answer is no answer");
+    assert_eq!(agent.snapshot().await.unwrap().context.len(), 2);
+}

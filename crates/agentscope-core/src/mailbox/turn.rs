@@ -1,4 +1,4 @@
-use super::{Held, Inner};
+use super::{Held, Inner, Safe};
 use crate::{
     context::Context,
     error::{Error, ErrorKind, Result},
@@ -67,12 +67,24 @@ impl Hold {
     }
 }
 
-/// A reply that panicked, or was dropped with its runtime, leaves what was saved: the rest did not happen.
+/// A reply that panicked, or was dropped with its runtime, leaves what was saved: the rest did not happen. Without a store,
+/// that is what the last commit would have saved.
 impl Drop for Hold {
     fn drop(&mut self) {
-        if !self.over && self.inner.store.is_some() {
-            self.held.stale = true;
+        if self.over {
+            return;
         }
+        if self.inner.store.is_some() {
+            self.held.stale = true;
+            return;
+        }
+        let Held { state: Some(state), safe, .. } = &mut *self.held else { return };
+        let Some(open) = &mut state.open else { return };
+        if safe.reply_id.as_ref() != Some(&open.msg.id) {
+            return; // it had just begun
+        }
+        Arc::make_mut(&mut open.msg).rewind(safe.next_seq.saturating_sub(1));
+        (open.next_seq, open.iters) = (safe.next_seq, safe.iters);
     }
 }
 
@@ -172,7 +184,12 @@ impl Turn {
     /// [`ErrorKind::Unavailable`] if the store cannot be reached; the state is kept and saved before the next reply.
     /// [`ErrorKind::Conflict`] if another process works on the conversation; the state is loaded again before the next reply.
     pub async fn commit(&mut self) -> Result<()> {
-        self.hold.inner.commit(&mut self.hold.held).await
+        self.hold.inner.commit(&mut self.hold.held).await?;
+        let Held { state, safe, .. } = &mut *self.hold.held;
+        if let Some(open) = state.as_ref().and_then(|state| state.open.as_ref()) {
+            *safe = Safe { reply_id: Some(open.msg.id.clone()), next_seq: open.next_seq, iters: open.iters };
+        }
+        Ok(())
     }
 
     /// How a reply ends that would end as `finish`, given who stopped it: an interrupt is no error, an elapsed deadline is one.

@@ -228,7 +228,8 @@ impl Msg {
         Err(self.content.len())
     }
 
-    fn rewind(&mut self, to_seq: u64) {
+    /// Takes back what was folded after `to_seq`.
+    pub(crate) fn rewind(&mut self, to_seq: u64) {
         while let Some((_, undo)) = self.trail.0.pop_if(|(seq, _)| *seq > to_seq) {
             match undo {
                 Undo::Added(at) if at < self.content.len() => {
