@@ -6,7 +6,8 @@ mod options;
 
 pub(crate) use options::{Options, process_options};
 
-use agentscope_core::{Error, ErrorKind, Interrupt, Result};
+use crate::flow::Emit;
+use agentscope_core::{Error, ErrorKind, Interrupt, Result, ToolChunk};
 use capture::Capture;
 use group::Group;
 use std::{
@@ -22,12 +23,6 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// How long a group may take to end after SIGTERM before SIGKILL (500 ms), and its pipes to close after that.
-const GRACE: Duration = Duration::from_millis(500);
-
-/// How long the pipes may stay open after the program itself has ended (1 s): what it left in the background holds them.
-const LINGER: Duration = Duration::from_secs(1);
-
 /// How a program ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
@@ -41,37 +36,43 @@ pub(crate) struct Outcome {
     code: i32,
     stdout: String,
     stderr: String,
+    end: End,
 }
 
 impl Outcome {
-    /// As AgentScope 1.x tells it to the model.
-    pub(crate) fn tagged(&self) -> String {
-        let Self { code, stdout, stderr } = self;
-        format!("<returncode>{code}</returncode><stdout>{stdout}</stdout><stderr>{stderr}</stderr>")
+    /// Tells it to the model as AgentScope 1.x does. An interrupt is an error, after what was said until then.
+    pub(crate) async fn tell(self, emit: &Emit) -> Result<()> {
+        let Self { code, stdout, stderr, end } = self;
+        let tagged =
+            format!("<returncode>{code}</returncode><stdout>{stdout}</stdout><stderr>{stderr}</stderr>");
+        emit.send(ToolChunk::text(tagged)).await;
+        if end == End::Interrupted { Err(interrupted()) } else { Ok(()) }
     }
 }
 
-/// Runs a program to its end, to its timeout or to the interrupt, which is an error. Nothing of its group survives, also if
-/// this future is dropped. `what` is named in the note on a timeout.
+/// Runs a program to its end, to its timeout or to the interrupt. Nothing of its group survives, also if this future is
+/// dropped. `what` is named in the note on a timeout.
 pub(crate) async fn run(
     mut command: Command,
     limit: Duration,
-    stream_limit: usize,
+    options: &Options,
     interrupt: &Interrupt,
     what: &str,
 ) -> Result<Outcome> {
     if interrupt.is_triggered() {
         return Err(interrupted());
     }
+    options.apply(&mut command);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     #[cfg(unix)]
     command.process_group(0);
     let mut child = command.spawn().map_err(|error| {
         let program = command.as_std().get_program().to_string_lossy();
-        Error::from(error).context(format_args!("cannot start `{program}`"))
+        let place = options.cwd.as_ref().map(|dir| format!(" in `{}`", dir.display())).unwrap_or_default();
+        Error::from(error).context(format_args!("cannot start `{program}`{place}"))
     })?;
     let mut group = Group::of(&child);
-    let (mut stdout, mut stderr) = (Capture::new(stream_limit), Capture::new(stream_limit));
+    let (mut stdout, mut stderr) = (Capture::new(options.stream_limit), Capture::new(options.stream_limit));
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let stop = async {
         select! {
@@ -83,13 +84,16 @@ pub(crate) async fn run(
     let pipes = async {
         tokio::join!(drain(out, &mut stdout), drain(err, &mut stderr));
     };
-    let (end, left) = follow(&mut child, &mut group, pin!(pipes), pin!(stop)).await;
+    let (end, left) = follow(&mut child, &mut group, options, pin!(pipes), pin!(stop)).await;
     let status = child.try_wait().ok().flatten();
 
-    let mut outcome =
-        Outcome { code: status.map_or(-1, code), stdout: stdout.into_text(), stderr: stderr.into_text() };
+    let mut outcome = Outcome {
+        code: status.map_or(-1, code),
+        stdout: stdout.into_text(),
+        stderr: stderr.into_text(),
+        end,
+    };
     match end {
-        End::Interrupted => return Err(interrupted()),
         End::TimedOut => {
             let seconds = limit.as_secs_f64();
             let note =
@@ -100,7 +104,7 @@ pub(crate) async fn run(
         End::Exited if left => {
             add_line(&mut outcome.stderr, "Note: processes that were left in the background were ended.");
         }
-        End::Exited => {}
+        End::Exited | End::Interrupted => {}
     }
     Ok(outcome)
 }
@@ -113,13 +117,14 @@ fn interrupted() -> Error {
 async fn follow(
     child: &mut Child,
     group: &mut Group,
+    options: &Options,
     pipes: Pin<&mut impl Future<Output = ()>>,
     mut stop: Pin<&mut impl Future<Output = End>>,
 ) -> (End, bool) {
     let mut pipes = Pipes { drain: pipes, closed: false };
     let exited = async {
         pipes.beside(child.wait()).await.ok();
-        let _ = timeout(LINGER, pipes.close()).await;
+        let _ = timeout(options.linger, pipes.close()).await;
     };
     let end = select! {
         () = exited => End::Exited,
@@ -127,11 +132,11 @@ async fn follow(
     };
     if end != End::Exited {
         group.terminate();
-        let _ = timeout(GRACE, pipes.close_with(child)).await;
+        let _ = timeout(options.grace, pipes.close_with(child)).await;
     }
     let left = group.kill();
     // Whoever holds the pipes now has left the group and is not ours.
-    let _ = timeout(GRACE, pipes.close_with(child)).await;
+    let _ = timeout(options.grace, pipes.close_with(child)).await;
     (end, left)
 }
 

@@ -3,9 +3,7 @@ use crate::{
     flow::{arguments, flow},
     process::{Options, process_options, run},
 };
-use agentscope_core::{
-    Context, Error, ErrorKind, Result, Tool, ToolChunk, ToolRequest, ToolSpec, ToolStream,
-};
+use agentscope_core::{Context, Error, ErrorKind, Result, Tool, ToolRequest, ToolSpec, ToolStream};
 use serde::Deserialize;
 use serde_json::json;
 use std::{
@@ -97,15 +95,13 @@ impl Tool for ExecutePythonCode {
             let limit = options.timeout_for(args.timeout)?;
             let (interpreter, dir) = blocking(move |_| Ok((find(interpreter)?, script(&args.code)?))).await?;
             let mut command = Command::new(interpreter);
-            options.apply(&mut command);
             if cfg!(windows) {
                 command.env("PYTHONUTF8", "1");
             }
             command.arg("-u").arg(dir.path().join(SCRIPT));
-            let outcome = run(command, limit, options.stream_limit, cx.interrupt(), "code").await;
+            let outcome = run(command, limit, &options, cx.interrupt(), "code").await;
             blocking(move |_| dir.close().map_err(Error::from)).await.ok();
-            emit.send(ToolChunk::text(outcome?.tagged())).await;
-            Ok(())
+            outcome?.tell(&emit).await
         })
     }
 }

@@ -2,7 +2,7 @@ use crate::{
     flow::{arguments, flow},
     process::{Options, process_options, run},
 };
-use agentscope_core::{Context, Tool, ToolChunk, ToolRequest, ToolSpec, ToolStream};
+use agentscope_core::{Context, Tool, ToolRequest, ToolSpec, ToolStream};
 use serde::Deserialize;
 use serde_json::json;
 use std::{path::PathBuf, sync::Arc};
@@ -90,11 +90,9 @@ impl Tool for ExecuteShellCommand {
             let args: Args = arguments(req)?;
             let limit = options.timeout_for(args.timeout)?;
             let mut command = Command::new(&shell);
-            options.apply(&mut command);
             command.arg(if cfg!(windows) { "/C" } else { "-c" }).arg(&args.command);
-            let outcome = run(command, limit, options.stream_limit, cx.interrupt(), "command").await?;
-            emit.send(ToolChunk::text(outcome.tagged())).await;
-            Ok(())
+            let outcome = run(command, limit, &options, cx.interrupt(), "command").await?;
+            outcome.tell(&emit).await
         })
     }
 }

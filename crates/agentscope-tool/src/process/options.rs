@@ -15,6 +15,10 @@ pub(crate) struct Options {
     pub(crate) max_timeout: Duration,
     /// Most bytes kept of each of the two streams.
     pub(crate) stream_limit: usize,
+    /// How long the group may take to end after SIGTERM before SIGKILL, and its pipes to close after that.
+    pub(crate) grace: Duration,
+    /// How long the pipes may stay open after the program itself has ended: what it left in the background holds them.
+    pub(crate) linger: Duration,
 }
 
 impl Default for Options {
@@ -26,12 +30,14 @@ impl Default for Options {
             timeout: Duration::from_secs(300),
             max_timeout: Duration::from_secs(600),
             stream_limit: 1 << 20,
+            grace: Duration::from_millis(500),
+            linger: Duration::from_secs(1),
         }
     }
 }
 
 impl Options {
-    pub(crate) fn apply(&self, command: &mut Command) {
+    pub(super) fn apply(&self, command: &mut Command) {
         if self.clear_env {
             command.env_clear();
         }
@@ -114,6 +120,21 @@ macro_rules! process_options {
         #[must_use]
         pub fn stream_limit(mut self, bytes: usize) -> Self {
             self.options.stream_limit = bytes;
+            self
+        }
+
+        /// How long the program may take to end after it was asked to (SIGTERM), at a timeout or an interrupt (500 ms). Then it is
+        /// killed (SIGKILL).
+        #[must_use]
+        pub fn grace(mut self, grace: std::time::Duration) -> Self {
+            self.options.grace = grace;
+            self
+        }
+
+        /// How long what the program left in the background may go on writing (1 s). Then it is killed.
+        #[must_use]
+        pub fn linger(mut self, linger: std::time::Duration) -> Self {
+            self.options.linger = linger;
             self
         }
     };

@@ -1,8 +1,12 @@
-use crate::{fails, ok};
-use agentscope_core::{ErrorKind, Tool};
+use crate::{fails, ok, run_in};
+use agentscope_core::{Context, ErrorKind, Interrupt, Reason, Tool};
 use agentscope_tool::{insert_text_file, view_text_file, write_text_file};
 use serde_json::json;
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 use tempfile::TempDir;
 
 fn file(content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
@@ -84,6 +88,30 @@ async fn a_view_of_a_huge_file_is_bounded_and_says_how_to_go_on() {
     assert!(shown.contains("100000: L100000\n100001: \0"));
     assert!(shown.contains("more bytes in this line]"), "{}", shown.len());
     assert!(shown.len() < 10_000);
+}
+
+#[test]
+fn a_view_that_nobody_waits_for_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("huge");
+    fs::File::create(&path).unwrap().set_len(16 << 30).unwrap(); // it takes no place on the disk, but time to read
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let began = Instant::now();
+    runtime.block_on(async {
+        let input = json!({"file_path": path, "ranges": [-1, -1]});
+        let stop = Interrupt::new();
+        let view = view_text_file();
+        let run = run_in(&view, input.clone(), Context::new().with_interrupt(stop.clone()));
+        let interrupt = async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            stop.trigger(Reason::User(None));
+        };
+        let ((_, end), ()) = tokio::join!(run, interrupt);
+        assert!(end.unwrap_err().message().starts_with("interrupted"));
+        tokio::time::timeout(Duration::from_millis(20), ok(&view, input)).await.unwrap_err();
+    });
+    drop(runtime); // waits for its threads
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

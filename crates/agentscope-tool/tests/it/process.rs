@@ -1,4 +1,4 @@
-use crate::{fails, ok, run_in};
+use crate::{fails, ok, run_in, words};
 use agentscope_core::{Context, ErrorKind, Interrupt, Reason, Tool, ToolRequest};
 use agentscope_tool::{execute_python_code, execute_shell_command};
 use futures_util::StreamExt;
@@ -121,16 +121,17 @@ async fn an_interrupt_ends_the_program_and_all_that_it_started() {
     let marker = marker();
     let stop = Interrupt::new();
     let tool = execute_shell_command();
-    let command = json!({"command": format!("sleep {marker} & sleep {marker}")});
+    let command = json!({"command": format!("echo before; sleep {marker} & sleep {marker}")});
     let run = run_in(&tool, command, Context::new().with_interrupt(stop.clone()));
     let interrupt = async {
         until(|| alive(&marker) >= 3).await;
         stop.trigger(Reason::User(None));
         Instant::now()
     };
-    let ((_, end), at) = tokio::join!(run, interrupt);
+    let ((chunks, end), at) = tokio::join!(run, interrupt);
     assert!(at.elapsed() < Duration::from_secs(2), "{:?}", at.elapsed());
     assert!(end.unwrap_err().message().starts_with("interrupted"));
+    assert_eq!(part(&words(&chunks), "stdout"), "before\n");
     assert_gone(&marker).await;
 }
 
@@ -304,4 +305,6 @@ async fn a_missing_interpreter_is_an_error_that_says_what_to_do() {
     assert!(error.message().contains("AGENTSCOPE_PYTHON"), "{error}");
     let error = fails(&execute_shell_command().shell("/nowhere/sh"), json!({"command": "true"})).await;
     assert!(error.message().starts_with("cannot start `/nowhere/sh`"), "{error}");
+    let error = fails(&execute_shell_command().cwd("/nowhere"), json!({"command": "true"})).await;
+    assert!(error.message().starts_with("cannot start `/bin/sh` in `/nowhere`"), "{error}");
 }
