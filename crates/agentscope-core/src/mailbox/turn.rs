@@ -28,16 +28,17 @@ pub struct Turn {
 pub(super) struct Hold {
     pub(super) inner: Arc<Inner>,
     pub(super) held: OwnedMutexGuard<Held>,
-    /// The reply ended as it should.
-    over: bool,
+    /// Something was changed, and the reply has not ended as it should.
+    torn: bool,
 }
 
 impl Hold {
     pub(super) fn new(inner: Arc<Inner>, held: OwnedMutexGuard<Held>) -> Self {
-        Self { inner, held, over: false }
+        Self { inner, held, torn: false }
     }
 
     pub(super) fn change(&mut self, change: Change) {
+        self.torn = true;
         if let Some(state) = &mut self.held.state {
             state.apply(&change);
         }
@@ -45,6 +46,7 @@ impl Hold {
     }
 
     pub(super) fn fold(&mut self, event: &Event) {
+        self.torn = true;
         if let Some(state) = &mut self.held.state {
             state.apply_event(event);
         }
@@ -71,7 +73,7 @@ impl Hold {
 /// that is what the last commit would have saved.
 impl Drop for Hold {
     fn drop(&mut self) {
-        if self.over {
+        if !self.torn {
             return;
         }
         if self.inner.store.is_some() {
@@ -226,7 +228,7 @@ impl Turn {
             return Err(Error::new(ErrorKind::Internal, "a reply ended that never began"));
         };
         let Self { mut hold, place, sink, .. } = self;
-        hold.over = true;
+        hold.torn = false;
         drop((hold, place)); // the next reply may begin before this end is seen, never the other way round
         sink.send_end(end, msg);
         error.map_or(Ok(()), Err)
