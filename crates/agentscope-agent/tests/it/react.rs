@@ -457,7 +457,11 @@ impl agentscope_core::ChatModel for Shaky {
     fn card(&self) -> &ModelCard {
         &self.0
     }
-    fn call(&self, _: agentscope_core::ModelRequest, _: agentscope_core::Context) -> agentscope_core::ModelStream {
+    fn call(
+        &self,
+        _: agentscope_core::ModelRequest,
+        _: agentscope_core::Context,
+    ) -> agentscope_core::ModelStream {
         let boom = !self.1.swap(true, std::sync::atomic::Ordering::SeqCst);
         Box::pin(futures_util::stream::iter(0..3).then(move |n| async move {
             tokio::task::yield_now().await;
