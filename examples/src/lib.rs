@@ -14,7 +14,7 @@ pub fn model() -> Result<Arc<dyn ChatModel>> {
     match spec(std::env::args().skip(1))?.as_deref() {
         None | Some("policy") => {
             println!(
-                "(model: a few rules in examples/src/policy.rs, no language model; another one: --model SPEC)"
+                "(model: a few rules in examples/src/policy.rs, no language model; choose by --model SPEC)"
             );
             Ok(Arc::new(Policy::new()))
         }

@@ -8,6 +8,9 @@ use agentscope_core::{
 use serde_json::Value;
 use std::sync::Arc;
 
+/// The tool by which a model activates groups of tools, in toolkits that have it.
+const META_TOOL: &str = "reset_equipped_tools";
+
 /// A call that can be run.
 pub(super) struct Ready {
     pub(super) tool: Arc<dyn Tool>,
@@ -55,7 +58,12 @@ impl Work {
         let Some((tool, spec)) = equipment.find(&call.name) else {
             let names = equipment.names();
             let there = if names.is_empty() { "no tools at all".to_owned() } else { names.join(", ") };
-            return Err(format!("there is no tool `{}`; there is: {there}", call.name));
+            let inactive = if names.contains(&META_TOOL) {
+                format!("; if it is in a group that is not active, activate the group by `{META_TOOL}` first")
+            } else {
+                String::new()
+            };
+            return Err(format!("there is no tool `{}`; there is: {there}{inactive}", call.name));
         };
         let input = match call.arguments() {
             Ok(fields) => Value::Object(fields),
