@@ -1,7 +1,7 @@
 //! A few rules in the place of a language model, so that a demo runs with no key and no network. What it answers is what the
 //! tools really gave.
 
-use agentscope::{ModelStream, ToolState, prelude::*};
+use agentscope::{FinishReason, ModelStream, ToolState, prelude::*};
 use futures_util::{StreamExt, stream};
 use std::time::Duration;
 
@@ -43,7 +43,8 @@ impl ChatModel for Policy {
             Some(msg) => begin(&msg.text()),
             None => vec![ModelDelta::text(ABOUT)],
         };
-        Box::pin(stream::iter(deltas.into_iter().flat_map(words)).then(|delta| async move {
+        let end = ModelDelta::Finish { reason: FinishReason::Stop };
+        Box::pin(stream::iter(deltas.into_iter().flat_map(words).chain([end])).then(|delta| async move {
             tokio::time::sleep(PACE).await;
             Ok(delta)
         }))
@@ -159,5 +160,10 @@ mod tests {
     fn arguments_are_json_whatever_was_asked() {
         let input: serde_json::Value = serde_json::from_str(&object("city", "O\"sl\\o")).unwrap();
         assert_eq!(input["city"], "O\"sl\\o");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rules_keep_the_laws_of_models() {
+        agentscope::testing::conformance::chat_model(|| std::sync::Arc::new(Policy::new())).await;
     }
 }

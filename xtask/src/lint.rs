@@ -41,7 +41,8 @@ fn check() -> Result<Outcomes> {
 fn alone() -> Result<bool> {
     let mut good = true;
     for package in packages()?.iter().filter(|package| package.folder.starts_with("crates")) {
-        good &= succeeds(&mut cargo(["check", "--quiet", "--no-default-features", "--package", &package.name]))?;
+        good &=
+            succeeds(&mut cargo(["check", "--quiet", "--no-default-features", "--package", &package.name]))?;
     }
     Ok(good)
 }

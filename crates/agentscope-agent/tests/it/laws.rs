@@ -4,9 +4,9 @@ use crate::support::{Probe, echo, results};
 use agentscope_agent::ReActAgent;
 use agentscope_core::{
     Agent, AgentExt, AgentState, BoxFuture, CallState, Change, ChatModel, ContentBlock, Context, ErrorKind,
-    Event, EventKind, Finish, Host, Input, MemoryStore, Middleware, ModelCard, ModelDelta, ModelRequest,
-    ModelStream, Msg, Next, ReplyRequest, Result, Role, ScriptedModel, SessionKey, StateStore, Step, Tool,
-    ToolChunk, ToolRequest, ToolSpec, ToolState, ToolStream, Version, agent_fn, model_fn,
+    Event, EventKind, Finish, FinishReason, Host, Input, MemoryStore, Middleware, ModelCard, ModelDelta,
+    ModelRequest, ModelStream, Msg, Next, ReplyRequest, Result, Role, ScriptedModel, SessionKey, StateStore,
+    Step, Tool, ToolChunk, ToolRequest, ToolSpec, ToolState, ToolStream, Version, agent_fn, model_fn,
     testing::{Line, call, say},
 };
 use futures_util::{StreamExt, stream};
@@ -303,10 +303,12 @@ impl ChatModel for Endless {
         &self.0
     }
     fn call(&self, _: ModelRequest, _: Context) -> ModelStream {
-        Box::pin(stream::iter(0..self.1).map(|n| {
+        let end = stream::iter([Ok(ModelDelta::Finish { reason: FinishReason::Stop })]);
+        let pieces = stream::iter(0..self.1).map(|n| {
             // Every third piece is a block of its own, so that joining alone does not help.
             Ok(ModelDelta::Text { block: n as u32 / 3, delta: "word ".into() })
-        }))
+        });
+        Box::pin(pieces.chain(end))
     }
 }
 

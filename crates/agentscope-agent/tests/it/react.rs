@@ -463,11 +463,13 @@ impl agentscope_core::ChatModel for Shaky {
         _: agentscope_core::Context,
     ) -> agentscope_core::ModelStream {
         let boom = !self.1.swap(true, std::sync::atomic::Ordering::SeqCst);
-        Box::pin(futures_util::stream::iter(0..3).then(move |n| async move {
+        let end = [Ok(agentscope_core::ModelDelta::Finish { reason: FinishReason::Stop })];
+        let words = futures_util::stream::iter(0..3).then(move |n| async move {
             tokio::task::yield_now().await;
             assert!(!boom || n < 2, "planted");
             Ok(agentscope_core::ModelDelta::text(format!("word{n} ")))
-        }))
+        });
+        Box::pin(words.chain(futures_util::stream::iter(end)))
     }
 }
 
@@ -479,4 +481,32 @@ async fn a_panic_in_mid_answer_leaves_what_was_before_the_step() {
     let msg = agent.reply(Input::Continue).await.unwrap();
     assert_eq!(msg.text(), "word0 word1 word2 ", "half an answer is no answer");
     assert_eq!(agent.snapshot().await.unwrap().context.len(), 2);
+}
+
+/// A model whose connection closes in mid-answer without an error.
+struct CutOff(ModelCard);
+
+impl agentscope_core::ChatModel for CutOff {
+    fn card(&self) -> &ModelCard {
+        &self.0
+    }
+    fn call(
+        &self,
+        _: agentscope_core::ModelRequest,
+        _: agentscope_core::Context,
+    ) -> agentscope_core::ModelStream {
+        Box::pin(futures_util::stream::iter([Ok(agentscope_core::ModelDelta::tool_call(
+            0, "c1", "echo", "{}",
+        ))]))
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_an_error_and_its_calls_are_not_run() {
+    let tool = echo();
+    let agent = ReActAgent::new("Friday", CutOff(ModelCard::new("cut"))).tool(tool.clone());
+    let error = agent.reply("go").await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Protocol && error.message().contains("broke off"), "{error}");
+    assert_eq!(tool.runs(), (0, 0));
+    assert!(agent.snapshot().await.unwrap().is_well_formed());
 }
