@@ -18,3 +18,14 @@ pub mod prelude {
         Reason, Result, Role, Tool, ToolCall, ToolResult, Toolset, agent_fn, model_fn,
     };
 }
+
+/// The pages of the repository, whose code is compiled and run as that of the crates is.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../README_zh.md")]
+    struct ReadmeZh;
+    #[doc = include_str!("../../../docs/guide.md")]
+    struct Guide;
+}

@@ -42,6 +42,18 @@ pub trait AgentExt: Agent {
 impl<A: Agent + ?Sized> AgentExt for A {}
 
 /// A request that is being made.
+///
+/// ```
+/// use agentscope_core::{AgentExt, Interrupt, Msg, agent_fn};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let echo = agent_fn("Echo", |msgs, _| async move { Ok(Msg::assistant("Echo", msgs[0].text())) });
+/// let stop = Interrupt::new();
+/// let reply = echo.reply("hi").interrupt(&stop).deadline(Duration::from_secs(60));
+/// assert_eq!(reply.await?.text(), "hi");
+/// # Ok(()) }
+/// ```
 #[must_use = "a reply does nothing until it is awaited, streamed or started"]
 pub struct Reply<'a, A: ?Sized, T> {
     agent: &'a A,
@@ -52,6 +64,19 @@ pub struct Reply<'a, A: ?Sized, T> {
 }
 
 /// Marks a [`Reply`] that gives a `T` when awaited.
+///
+/// ```
+/// use agentscope_core::{AgentExt, Msg, agent_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let adder = agent_fn("Adder", |msgs, _| async move {
+///     let mut msg = Msg::assistant("Adder", "done");
+///     msg.output = Some(msgs[0].text().split('+').filter_map(|it| it.parse::<u32>().ok()).sum::<u32>().into());
+///     Ok(msg)
+/// });
+/// assert_eq!(adder.reply("17+23").typed::<u32>().await?, 40);
+/// # Ok(()) }
+/// ```
 pub struct Typed<T>(PhantomData<T>);
 
 impl<'a, A: Agent + ?Sized, T> Reply<'a, A, T> {
@@ -142,6 +167,17 @@ impl<A: Agent + ?Sized, T: DeserializeOwned + Send + 'static> IntoFuture for Rep
 
 /// A reply that runs, and can be passed on before it is there. Clones are the same reply; when the last one is dropped, the
 /// reply is interrupted.
+///
+/// ```
+/// use agentscope_core::{AgentExt, Msg, agent_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let echo = agent_fn("Echo", |msgs, _| async move { Ok(Msg::assistant("Echo", msgs[0].text())) });
+/// let running = echo.reply("hi").start();
+/// let again = running.clone();
+/// assert_eq!(running.await?.id, again.await?.id, "one reply, awaited twice");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct RunningReply {
     reference: ReplyRef,

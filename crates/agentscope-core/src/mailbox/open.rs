@@ -22,6 +22,24 @@ use std::sync::Arc;
 pub const ALLOWED_SLOT: &str = "allowed_tools";
 
 /// What became of a request.
+///
+/// ```
+/// use agentscope_core::{Context, EventStream, Finish, Input, Mailbox, Opened, ReplyRequest};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let mailbox = Mailbox::new();
+/// let opening = mailbox.clone();
+/// let reply = EventStream::spawn(Context::new(), |sink, cx| async move {
+///     match opening.open(&"Nobody".into(), ReplyRequest::from(Input::from("hi")), 0, &cx, sink).await? {
+///         Opened::Turn(turn) => turn.end(Finish::Completed, None).await,
+///         Opened::Aborted(turn) => turn.end(Finish::Interrupted, None).await,
+///         _ => Ok(()),
+///     }
+/// });
+/// assert_eq!(reply.await?.finish, Some(Finish::Completed));
+/// assert_eq!(mailbox.snapshot().await?.context.len(), 2, "what was asked, and an empty reply");
+/// # Ok(()) }
+/// ```
 pub enum Opened {
     /// It is this reply's turn; ask [`crate::Step::of`] what to do.
     Turn(Turn),
