@@ -1,7 +1,9 @@
 //! Laws of the loop, each with a test that can fail.
 
 mod conform;
+mod edges;
 mod laws;
 mod process;
 mod react;
 mod support;
+mod sweep;
