@@ -1,7 +1,7 @@
 //! What comes next: a pure function of the state. No input, no output, no clock, no `async`.
 
 use crate::{
-    message::{CallState, ContentBlock, FINISH_TOOL, Finish, Msg, ToolCall},
+    message::{CallState, ContentBlock, Finish, Msg, ToolCall},
     state::AgentState,
 };
 
@@ -65,8 +65,9 @@ impl Step {
 /// Whether the reply's last word is the agent's own. A thought after it changes nothing: some models send its signature last.
 fn has_spoken(msg: &Msg) -> bool {
     match msg.content.iter().rfind(|block| !matches!(block, ContentBlock::Thinking { .. })) {
-        Some(ContentBlock::ToolResult(result)) => result.name == FINISH_TOOL,
-        Some(ContentBlock::Hint { .. } | ContentBlock::Heard(_)) | None => false,
+        Some(ContentBlock::ToolResult(_) | ContentBlock::Hint { .. } | ContentBlock::Heard(_)) | None => {
+            false
+        }
         Some(_) => true,
     }
 }

@@ -10,8 +10,15 @@ use agentscope_core::{
     CallState, ContentBlock, Context, Error, EventKind, FINISH_TOOL, Next, Result, ToolCall, ToolChunk,
     ToolRequest, ToolResult, ToolState, ToolStream,
 };
+use futures_util::stream;
 use std::{
-    collections::BTreeMap, error::Error as _, future::poll_fn, pin::pin, sync::Arc, task::Poll,
+    collections::BTreeMap,
+    error::Error as _,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
@@ -41,6 +48,7 @@ impl Work {
 
     fn prepare(&mut self, equipment: &Equipment, call: ToolCall, batch: &mut Vec<(ToolCall, Ready)>) {
         match self.ready(equipment, &call) {
+            Ok(ready) if ready.spec.external => self.move_on(&call, CallState::Submitted), // it had to ask first
             Ok(ready) => batch.push((call, ready)),
             Err(wrong) => self.refuse(&call, format!("Error: {wrong}")), // somebody edited it, or the tool is gone
         }
@@ -102,16 +110,21 @@ impl Work {
             .filter_map(|name| Some((name.clone(), slots.get(name)?.clone())))
             .collect::<BTreeMap<_, _>>();
         let cx = cx.clone().with_interrupt(cx.interrupt().child());
-        let stream: ToolStream = if self.config.layers.is_empty() {
-            tool.call(request, cx.clone())
-        } else {
+        let inner = cx.clone();
+        let call_tool = || -> ToolStream {
+            if self.config.layers.is_empty() {
+                return tool.call(request, inner);
+            }
             let onion = Next::new(
                 Arc::clone(&self.config.layers),
                 |layer, req, cx, next| layer.on_tool(req, cx, next),
                 move |req, cx| tool.call(req, cx),
             );
-            onion.run(request, cx.clone())
+            onion.run(request, inner)
         };
+        let stream = catch_unwind(AssertUnwindSafe(|| cx.sync_scope(call_tool))).unwrap_or_else(|panic| {
+            Box::pin(stream::once(async { resume_unwind(panic) })) // as if it had panicked when it was polled
+        });
         let limit = spec.timeout_ms.map_or(self.config.tool_timeout, Duration::from_millis);
         Run::new(call, spec, stream, cx, limit, self.config.grace)
     }

@@ -23,6 +23,10 @@ pub(super) struct Work {
 impl ReActAgent {
     pub(super) async fn drive(self, req: ReplyRequest, cx: Context, sink: EventSink) -> Result<()> {
         let Self { config, mailbox } = self;
+        if let Some(schema) = &req.output_schema {
+            let wrong = |wrong| Error::new(ErrorKind::InvalidInput, format!("structured output: {wrong}"));
+            config.validators.ready(schema).map_err(wrong)?;
+        }
         // Boxed, like all that a reply does only for a moment: what is not, every reply in flight carries all the time.
         let open = Box::pin(mailbox.open(&config.card.name, req, config.max_iters, &cx, sink));
         let (turn, aborted) = match open.await? {
@@ -123,7 +127,14 @@ impl Work {
             |_, _| Box::pin(async { Ok(None) }),
         );
         let request = CompactRequest::new(self.turn.state().view(), true);
-        match onion.run(request, self.cx.clone()).await? {
+        let compaction = tokio::select! {
+            biased;
+            compaction = onion.run(request, self.cx.clone()) => compaction?,
+            () = self.cx.interrupt().triggered() => {
+                return Err(Error::new(ErrorKind::Unavailable, "interrupted while the conversation was compacted"));
+            }
+        };
+        match compaction {
             Some(compaction) => {
                 self.turn.change(Change::Compact { summary: compaction.summary, upto: compaction.upto });
                 Ok(())

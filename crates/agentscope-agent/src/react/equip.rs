@@ -1,7 +1,7 @@
 //! What the agent can do and is told, before each thought.
 
 use super::{Config, drive::Work};
-use agentscope_core::{Error, ErrorKind, EventKind, Msg, Result, Tool, ToolSpec, View};
+use agentscope_core::{Error, ErrorKind, EventKind, FINISH_TOOL, Msg, Result, Tool, ToolSpec, View};
 use serde_json::json;
 use std::{collections::HashMap, sync::Arc};
 
@@ -86,6 +86,14 @@ impl Config {
         let mut specs = Vec::with_capacity(tools.len());
         for tool in tools {
             let spec = tool.spec();
+            if spec.name == FINISH_TOOL {
+                let message = format!(
+                    "agent `{}` has a tool called `{FINISH_TOOL}`, which is the name of the tool by which a model gives structured \
+                     output: rename it",
+                    self.card.name
+                );
+                return Err(Error::new(ErrorKind::InvalidInput, message));
+            }
             specs.push(Arc::clone(&spec));
             if found.insert(Box::from(spec.name.as_str()), (tool, Arc::clone(&spec))).is_some() {
                 let message = format!(

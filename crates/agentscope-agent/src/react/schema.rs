@@ -30,7 +30,8 @@ impl Validators {
         }
     }
 
-    fn ready(&self, schema: &Arc<Value>) -> Result<Arc<Validator>, String> {
+    /// Makes the schema ready, and says what is wrong with it.
+    pub(super) fn ready(&self, schema: &Arc<Value>) -> Result<Arc<Validator>, String> {
         let place = Arc::as_ptr(schema) as usize;
         let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, validator)) = cache.get(&place) {

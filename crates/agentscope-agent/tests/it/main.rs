@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
 mod conform;
+mod edges;
 mod laws;
 mod process;
 mod react;
 mod support;
+mod sweep;
