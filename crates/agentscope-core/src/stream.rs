@@ -127,6 +127,11 @@ impl EventStream {
         &self.reply_id
     }
 
+    /// The next event; `None` after the end. The same as `StreamExt::next`, for those who do not import that.
+    pub async fn next(&mut self) -> Option<Result<Event>> {
+        poll_fn(|task| Pin::new(&mut *self).poll_next(task)).await
+    }
+
     /// Lets the reply go on when the stream is dropped.
     pub fn detach(mut self) -> Self {
         self.guard = None;
