@@ -85,6 +85,8 @@ struct Inbox {
     /// The last one given out here; a store gives out its own.
     last: InboxSeq,
     taken: InboxSeq,
+    /// Up to here nothing is missing. Another handle of the conversation may have put messages into the store between these.
+    sure: InboxSeq,
 }
 
 impl Mailbox {
@@ -103,7 +105,7 @@ impl Mailbox {
         let key = state.key.clone();
         let taken = state.taken;
         let held = Held { state: Some(Box::new(state)), ..Held::default() };
-        let inbox = Inbox { last: taken, taken, ..Inbox::default() };
+        let inbox = Inbox { last: taken, taken, sure: taken, ..Inbox::default() };
         Self(Arc::new(Inner {
             key,
             store: None,
@@ -240,20 +242,41 @@ impl Inbox {
             }
         }
         self.last = self.last.max(last);
+        self.join_up();
+    }
+
+    /// Goes on to the end of the messages that follow without a gap.
+    fn join_up(&mut self) {
+        let after = InboxSeq(self.sure.0 + 1);
+        for (seq, place) in self.msgs.range(after..).map(|(seq, _)| seq.0).zip(after.0..) {
+            if seq != place {
+                break;
+            }
+            self.sure = InboxSeq(seq);
+        }
+    }
+
+    /// Whether the store has messages that are missing here.
+    fn has_gap(&self) -> bool {
+        self.msgs.last_key_value().is_some_and(|(seq, _)| *seq > self.sure)
     }
 
     fn restore(&mut self, stored: Vec<(InboxSeq, Arc<Msg>)>, taken: InboxSeq) {
         self.taken = taken;
         self.msgs = self.msgs.split_off(&InboxSeq(taken.0 + 1));
-        self.last = stored.last().map_or(self.last, |(seq, _)| self.last.max(*seq)).max(taken);
+        self.sure = stored.last().map_or(taken, |(seq, _)| taken.max(*seq));
+        self.last = self.last.max(self.sure);
         self.msgs.extend(stored);
+        self.join_up();
     }
 
-    /// Takes all that was heard.
+    /// Takes all that was heard, up to a gap.
     fn take(&mut self) -> Option<(InboxSeq, Vec<Arc<Msg>>)> {
-        let upto = *self.msgs.last_key_value()?.0;
+        let later = self.msgs.split_off(&InboxSeq(self.sure.0 + 1));
+        let msgs = std::mem::replace(&mut self.msgs, later);
+        let upto = *msgs.last_key_value()?.0;
         self.taken = upto;
-        Some((upto, std::mem::take(&mut self.msgs).into_values().collect()))
+        Some((upto, msgs.into_values().collect()))
     }
 }
 

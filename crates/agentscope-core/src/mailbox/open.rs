@@ -88,6 +88,10 @@ impl Mailbox {
         let mut hold = Hold::new(Arc::clone(&self.0), held);
         self.0.load(&mut hold.held).await?;
         self.0.commit(&mut hold.held).await?; // what a store that was away has missed
+        if self.0.store.is_some() && self.0.inbox().has_gap() {
+            hold.held.stale = true;
+            self.0.load(&mut hold.held).await?;
+        }
         begin(hold, place, name, req, max_iters, sink).await
     }
 }

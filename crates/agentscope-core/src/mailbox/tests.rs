@@ -138,3 +138,14 @@ async fn a_reply_that_is_interrupted_in_the_queue_leaves_what_it_brought_in_the_
     reply(&mailbox, ()).await.unwrap();
     assert_eq!(mailbox.snapshot().await.unwrap().context[0].msg.text(), "me too");
 }
+
+#[tokio::test]
+async fn what_another_handle_of_the_conversation_heard_is_not_passed_over() {
+    let (store, mailbox) = moody();
+    reply(&mailbox, "hi").await.unwrap(); // from now on the conversation is held here
+    let other = Mailbox::stored("s".into(), Arc::clone(&store) as Arc<dyn StateStore>);
+    other.observe(vec![Arc::new(Msg::user("one"))]).await.unwrap();
+    mailbox.observe(vec![Arc::new(Msg::user("two"))]).await.unwrap();
+    reply(&mailbox, "and?").await.unwrap();
+    assert_eq!(saved(&store).await, ["hi", "", "one", "two", "and?", ""]);
+}

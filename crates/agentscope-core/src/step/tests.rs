@@ -1,4 +1,5 @@
 use super::*;
+use crate::message::FINISH_TOOL;
 use crate::{
     event::EventKind,
     message::{Map, ToolResult, ToolState},
