@@ -176,8 +176,8 @@ mod tests {
     #[test]
     fn mutants_are_chosen_by_a_part_of_their_name() {
         let all = list::all();
-        let one = all.first().unwrap();
-        assert!(choose(all.clone(), Some(one.name)).unwrap().contains(one));
+        let one = *all.first().unwrap();
+        assert!(choose(all.clone(), Some(one.name)).unwrap().contains(&one));
         assert_eq!(choose(all.clone(), None).unwrap().len(), all.len());
         assert!(choose(all, Some("no such")).unwrap_err().contains(one.name));
     }

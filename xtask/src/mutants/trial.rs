@@ -63,7 +63,7 @@ pub(super) fn run(tree: &Tree, runner: Runner, scope: &Scope) -> Result<Outcome>
         return Ok(Outcome::NotCompiled(last_lines(&String::from_utf8_lossy(&built.stderr))));
     }
     let mut tests = command(tree, runner, scope);
-    tests.arg("--").args(&scope.names).stdout(Stdio::piped()).stderr(Stdio::piped());
+    tests.args(["--no-fail-fast", "--"]).args(&scope.names).stdout(Stdio::piped()).stderr(Stdio::piped());
     #[cfg(unix)]
     if runner != Runner::Nextest {
         // So that the test itself is ended, too; nextest does that when it is told to end.
@@ -88,10 +88,8 @@ pub(super) fn run(tree: &Tree, runner: Runner, scope: &Scope) -> Result<Outcome>
 
 fn command(tree: &Tree, runner: Runner, scope: &Scope) -> Command {
     let mut command = match runner {
-        Runner::Nextest => {
-            cargo(["nextest", "run", "--profile", "mutants", "--no-fail-fast", "--no-tests=pass"])
-        }
-        Runner::Libtest | Runner::Doctests => cargo(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]),
+        Runner::Nextest => cargo(["nextest", "run", "--profile", "mutants", "--no-tests=pass"]),
+        Runner::Libtest | Runner::Doctests => cargo(["test", "--lib", "--bins", "--tests"]),
     };
     for package in &scope.packages {
         command.args(["--package", package]);

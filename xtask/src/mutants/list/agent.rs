@@ -46,7 +46,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "Ended::TimedOut(limit) => (\n            ToolState::Error,",
         replace: "Ended::TimedOut(limit) => (\n            ToolState::Success,",
         packages: AGENT,
-        tests: &["react::"],
+        tests: &["react::", "guards::"],
     },
     Mutant {
         name: "start-not-committed",
@@ -76,7 +76,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "    next.runs_beside_others()\n        && batch.iter().all(|(_, ready)| ready.spec.runs_beside_others() && alone(&ready.spec.slots))",
         replace: "    batch.iter().all(|(_, ready)| alone(&ready.spec.slots))",
         packages: AGENT,
-        tests: &["react::"],
+        tests: &["react::", "guards::"],
     },
     Mutant {
         name: "slot-shared",
@@ -86,7 +86,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "ready.spec.runs_beside_others() && alone(&ready.spec.slots)",
         replace: "ready.spec.runs_beside_others() || alone(&ready.spec.slots)",
         packages: AGENT,
-        tests: &["react::"],
+        tests: &["react::", "guards::"],
     },
     Mutant {
         name: "all-is-allowed",
@@ -106,7 +106,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "names.iter().any(|name| *name == *call.name)",
         replace: "names.iter().any(|name| *name == *call.name || true)",
         packages: AGENT,
-        tests: &["react::"],
+        tests: &["react::", "guards::"],
     },
     Mutant {
         name: "refused-by-layer-runs",
@@ -116,7 +116,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "Permission::Deny(why) => {",
         replace: "Permission::Deny(_) if call.id.len() < 999 => self.move_on(&call, CallState::Allowed),\n                Permission::Deny(why) => {",
         packages: AGENT,
-        tests: &["react::", "law_"],
+        tests: &["guards::"],
     },
     Mutant {
         name: "arguments-not-checked",
@@ -126,7 +126,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "match self.config.validators.check(&spec.input_schema, &input) {",
         replace: "match self.config.validators.check(&spec.input_schema, &input).or(Ok::<(), String>(())) {",
         packages: AGENT,
-        tests: &["react::"],
+        tests: &["react::", "guards::"],
     },
     Mutant {
         name: "last-round-acts",
@@ -156,7 +156,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "self.clock = Box::pin(sleep(self.grace));",
         replace: "self.clock = Box::pin(sleep(self.grace * 1_000));",
         packages: AGENT,
-        tests: &["react::"],
+        tests: &["react::", "guards::"],
     },
     Mutant {
         name: "tool-not-told-to-stop",
@@ -176,7 +176,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "match catch_unwind(AssertUnwindSafe(|| cx.sync_scope(|| stream.poll_next_unpin(task)))) {",
         replace: "match Ok::<_, ()>(cx.sync_scope(|| stream.poll_next_unpin(task))) {",
         packages: AGENT,
-        tests: &["react::"],
+        tests: &["react::", "guards::"],
     },
     Mutant {
         name: "output-without-limit",
@@ -186,7 +186,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "if self.output_bytes > OUTPUT_LIMIT {",
         replace: "if self.output_bytes > OUTPUT_LIMIT * 8 {",
         packages: AGENT,
-        tests: &["react::"],
+        tests: &["react::", "guards::"],
     },
     Mutant {
         name: "any-slot-is-set",
@@ -196,7 +196,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "ToolChunk::Slot { key, .. } if !self.spec.slots.contains(key) => {",
         replace: "ToolChunk::Slot { key, .. } if !self.spec.slots.contains(key) && key.is_empty() => {",
         packages: AGENT,
-        tests: &["react::"],
+        tests: &["react::", "guards::"],
     },
     Mutant {
         name: "sub-agent-tells-all",
@@ -206,7 +206,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "let spoken = msg.spoken();",
         replace: "let spoken = msg.clone();",
         packages: AGENT,
-        tests: &["react::"],
+        tests: &["react::", "guards::"],
     },
     Mutant {
         name: "sub-agent-may-all",
@@ -216,6 +216,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "Decision::deny(call.id.clone()).note(WHY)",
         replace: "Decision::allow(call.id.clone()).note(WHY)",
         packages: AGENT,
-        tests: &["react::"],
+        tests: &["react::", "guards::"],
     },
 ];
