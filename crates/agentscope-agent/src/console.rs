@@ -7,7 +7,6 @@ use agentscope_core::{
     Agent, AgentExt, BoxFuture, Decision, Error, ErrorKind, Event, EventKind, EventStream, Input, Interrupt,
     Msg, Reason, Result, Role, ToolCall,
 };
-use futures_util::StreamExt;
 use input::Lines;
 use show::Screen;
 use std::{

@@ -4,6 +4,7 @@
 
 mod conform;
 mod edges;
+mod guards;
 mod laws;
 mod process;
 mod react;
