@@ -104,13 +104,15 @@ impl<'a, A: Agent + ?Sized, T> Reply<'a, A, T> {
         self
     }
 
-    /// In this context instead of the current one.
+    /// In this context instead of the current one. It replaces what [`interrupt`](Self::interrupt) and
+    /// [`deadline`](Self::deadline) have set before, so call it first.
     pub fn within(mut self, cx: &Context) -> Self {
         self.cx = cx.clone();
         self
     }
 
-    /// Independent of the reply in which it is made, and not interrupted when it is dropped.
+    /// Independent of the reply in which it is made, and not interrupted when it is dropped. It replaces what
+    /// [`interrupt`](Self::interrupt) and [`deadline`](Self::deadline) have set before, so call it first.
     pub fn detached(mut self) -> Self {
         self.cx = Context::new();
         self.detached = true;
