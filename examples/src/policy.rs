@@ -12,7 +12,7 @@ const PACE: Duration = Duration::from_millis(25);
 const ABOUT: &str = "I am no language model, only a few rules that show what an agent does. I can compute (`what is 17*23?`), look at \
                      files (`which files are here?`, which asks you first) and tell an example of the weather (`how is the weather in \
                      Oslo?`). To talk to a real model, build the agent with your own: `ReActAgent::new(\"Friday\", model)`, where \
-                     `model` is any `ChatModel`; a demo takes its name by `--model SPEC`.";
+                     `model` is any `ChatModel`.";
 
 /// Arithmetic goes to Python, questions about files to the shell, the weather to the user's own tool.
 pub struct Policy {

@@ -35,7 +35,7 @@ const TASKS: [Task; 6] = [
         usage: "[NAME] [--model SPEC] [--list] [-- ARGS]",
         summary: "run a demo (`friday` unless named)",
         details: "A demo is a program in examples/src/bin. It needs no key and no network;\n\
-                  `--model SPEC` runs it on a real model, such as `openai:gpt-4o` or `ollama:qwen3`.\n\
+                  `--model SPEC` chooses the model that it thinks with; so far there is only `policy`, a few rules.\n\
                   `--list` says which demos there are. ARGS go to the demo.",
         run: demo::run,
     },

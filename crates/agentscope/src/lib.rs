@@ -13,9 +13,11 @@ pub mod prelude {
     pub use agentscope_agent::console;
     pub use agentscope_agent::{AgentTool, ReActAgent};
     pub use agentscope_core::{
-        Agent, AgentExt, ChatModel, ContentBlock, Context, Decision, Error, ErrorKind, Event, EventKind,
-        EventStream, Finish, Input, Interrupt, Middleware, ModelCard, ModelDelta, ModelRequest, Msg, Next,
-        Reason, Result, Role, Tool, ToolCall, ToolResult, Toolset, agent_fn, model_fn,
+        Agent, AgentExt, AgentState, BoxFuture, CallState, ChatModel, ContentBlock, Context, Decision, Error,
+        ErrorKind, Event, EventKind, EventStream, Finish, FinishReason, Input, Interrupt, Middleware,
+        ModelCard, ModelDelta, ModelRequest, ModelStream, Msg, Next, Permission, PermissionRequest, Reason,
+        ReplyRequest, Result, Role, ScriptedModel, StateStore, Tool, ToolCall, ToolChunk, ToolRequest,
+        ToolResult, ToolSpec, ToolState, ToolStream, Toolset, agent_fn, model_fn,
     };
 }
 

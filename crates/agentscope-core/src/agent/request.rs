@@ -2,7 +2,7 @@ use super::sugar::RunningReply;
 use crate::{
     error::{Error, ErrorKind, Result},
     id::{CallId, Name, ReplyId},
-    message::{ContentBlock, Msg, ToolResult},
+    message::{CallState, ContentBlock, Msg, ToolResult},
 };
 use futures_util::future::{BoxFuture, Shared};
 use serde::{Deserialize, Serialize};
@@ -187,6 +187,30 @@ impl Decision {
 
     fn new(call_id: CallId, verdict: Verdict) -> Self {
         Self { reply_id: None, call_id, verdict, input: None, rules: Vec::new(), note: None }
+    }
+
+    /// All calls of `reply` that ask may run, if it is still this reply that waits.
+    ///
+    /// ```
+    /// use agentscope_core::{CallState, Decision, Msg, ToolCall};
+    ///
+    /// let mut call = ToolCall::new("c1", "act", "{}");
+    /// call.state = CallState::Asking;
+    /// let reply = Msg::assistant("Friday", "May I?").with(call);
+    /// assert_eq!(Decision::allow_all(&reply), [Decision::allow("c1").of_reply(&reply.id)]);
+    /// ```
+    pub fn allow_all(reply: &Msg) -> Vec<Self> {
+        Self::about(reply, Self::allow)
+    }
+
+    /// No call of `reply` that asks may run, if it is still this reply that waits.
+    pub fn deny_all(reply: &Msg) -> Vec<Self> {
+        Self::about(reply, Self::deny)
+    }
+
+    fn about(reply: &Msg, decide: fn(CallId) -> Self) -> Vec<Self> {
+        let asking = reply.open_calls().filter(|call| call.state == CallState::Asking);
+        asking.map(|call| decide(call.id.clone()).of_reply(&reply.id)).collect()
     }
 
     /// Only for this reply: an error if another one waits.

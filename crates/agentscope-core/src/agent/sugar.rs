@@ -33,6 +33,8 @@ pub trait AgentExt: Agent {
             agent: self,
             req: ReplyRequest::from(input.into()),
             cx: Context::current(),
+            stop: None,
+            deadline: None,
             detached: false,
             output: PhantomData,
         }
@@ -59,6 +61,8 @@ pub struct Reply<'a, A: ?Sized, T> {
     agent: &'a A,
     req: ReplyRequest,
     cx: Context,
+    stop: Option<Interrupt>,
+    deadline: Option<Duration>,
     detached: bool,
     output: PhantomData<fn() -> T>,
 }
@@ -82,7 +86,15 @@ pub struct Typed<T>(PhantomData<T>);
 impl<'a, A: Agent + ?Sized, T> Reply<'a, A, T> {
     /// The events, as they happen.
     pub fn stream(self) -> EventStream {
-        let stream = self.agent.call(self.req, self.cx);
+        let mut cx = self.cx;
+        if let Some(stop) = self.stop {
+            let both = cx.interrupt().joined(&stop);
+            cx = cx.with_interrupt(both);
+        }
+        if let Some(time) = self.deadline {
+            cx = cx.with_deadline(time);
+        }
+        let stream = self.agent.call(self.req, cx);
         if self.detached { stream.detach() } else { stream }
     }
 
@@ -93,26 +105,26 @@ impl<'a, A: Agent + ?Sized, T> Reply<'a, A, T> {
 
     /// Stopped by `interrupt` too.
     pub fn interrupt(mut self, interrupt: &Interrupt) -> Self {
-        let both = self.cx.interrupt().joined(interrupt);
-        self.cx = self.cx.with_interrupt(both);
+        self.stop = Some(match self.stop {
+            Some(stop) => stop.joined(interrupt),
+            None => interrupt.clone(),
+        });
         self
     }
 
     /// Fails with [`ErrorKind::Timeout`] if it is not over in `time`.
     pub fn deadline(mut self, time: Duration) -> Self {
-        self.cx = self.cx.with_deadline(time);
+        self.deadline = Some(self.deadline.map_or(time, |earlier| earlier.min(time)));
         self
     }
 
-    /// In this context instead of the current one. It replaces what [`interrupt`](Self::interrupt) and
-    /// [`deadline`](Self::deadline) have set before, so call it first.
+    /// In this context instead of the current one.
     pub fn within(mut self, cx: &Context) -> Self {
         self.cx = cx.clone();
         self
     }
 
-    /// Independent of the reply in which it is made, and not interrupted when it is dropped. It replaces what
-    /// [`interrupt`](Self::interrupt) and [`deadline`](Self::deadline) have set before, so call it first.
+    /// Independent of the reply in which it is made, and not interrupted when it is dropped.
     pub fn detached(mut self) -> Self {
         self.cx = Context::new();
         self.detached = true;
@@ -125,7 +137,15 @@ impl<'a, A: Agent + ?Sized, T> Reply<'a, A, T> {
     /// When awaited: [`ErrorKind::Refused`] if the agent gave none.
     pub fn typed<U: DeserializeOwned + JsonSchema>(mut self) -> Reply<'a, A, Typed<U>> {
         self.req.output_schema = Some(Arc::new(schemars::schema_for!(U).into()));
-        Reply { agent: self.agent, req: self.req, cx: self.cx, detached: self.detached, output: PhantomData }
+        Reply {
+            agent: self.agent,
+            req: self.req,
+            cx: self.cx,
+            stop: self.stop,
+            deadline: self.deadline,
+            detached: self.detached,
+            output: PhantomData,
+        }
     }
 }
 

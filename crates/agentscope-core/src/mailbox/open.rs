@@ -218,6 +218,7 @@ fn hear(hold: &mut Hold) {
     }
 }
 
+/// What follows from decisions. A tool that is allowed for good is so at once: its other calls that ask need not be decided.
 fn decided(open: &OpenReply, decisions: &[Decision]) -> Result<Vec<EventKind>> {
     let each = decisions.iter().map(|decision| {
         if decision.reply_id.as_ref().is_some_and(|id| *id != open.msg.id) {
@@ -227,15 +228,22 @@ fn decided(open: &OpenReply, decisions: &[Decision]) -> Result<Vec<EventKind>> {
         }
         let call = waiting_call(open, &decision.call_id, &CallState::Asking)?;
         Ok(match decision.verdict {
-            Verdict::Allow => EventKind::ToolCallState {
-                id: call.id.clone(),
-                state: CallState::Allowed,
-                input: decision.input.clone(),
-            },
+            Verdict::Allow => allowed(call, decision.input.clone()),
             Verdict::Deny => EventKind::ToolResult(denied(call, decision.note.as_deref())),
         })
     });
-    each.collect()
+    let mut events: Vec<EventKind> = each.collect::<Result<_>>()?;
+    let asking = open.msg.open_calls().filter(|call| call.state == CallState::Asking);
+    let settled = asking.filter(|call| {
+        let decided = decisions.iter().any(|decision| decision.call_id == call.id);
+        !decided && allowed_for_good(decisions).any(|name| *name == call.name)
+    });
+    events.extend(settled.map(|call| allowed(call, None)));
+    Ok(events)
+}
+
+fn allowed(call: &ToolCall, input: Option<String>) -> EventKind {
+    EventKind::ToolCallState { id: call.id.clone(), state: CallState::Allowed, input }
 }
 
 fn denied(call: &ToolCall, note: Option<&str>) -> ToolResult {
@@ -273,16 +281,22 @@ fn waiting_call<'a>(open: &'a OpenReply, id: &str, state: &CallState) -> Result<
     })
 }
 
-/// The tools that are allowed for good, those of the decisions included, if these name any.
+/// The tools that are allowed for good, those of the decisions included, if these allow any.
 fn rules(turn: &Turn, input: &Input) -> Option<Value> {
     let Input::Decisions(decisions) = input else { return None };
-    let more: Vec<Value> =
-        decisions.iter().flat_map(|it| &it.rules).map(|name| name.as_str().into()).collect();
-    if more.is_empty() {
-        return None;
-    }
     let mut all = turn.state().slots.get(ALLOWED_SLOT).and_then(Value::as_array).cloned().unwrap_or_default();
-    all.extend(more);
-    all.dedup();
-    Some(Value::Array(all))
+    let before = all.len();
+    for name in allowed_for_good(decisions) {
+        if !all.iter().any(|known| *known == **name) {
+            all.push(name.as_str().into());
+        }
+    }
+    (all.len() > before).then_some(Value::Array(all))
+}
+
+fn allowed_for_good(decisions: &[Decision]) -> impl Iterator<Item = &Name> {
+    decisions
+        .iter()
+        .filter(|decision| decision.verdict == Verdict::Allow)
+        .flat_map(|decision| &decision.rules)
 }
