@@ -5,7 +5,7 @@ mod show;
 
 use agentscope_core::{
     Agent, AgentExt, BoxFuture, Decision, Error, ErrorKind, Event, EventKind, EventStream, Input, Interrupt,
-    Msg, Reason, Result, Role, ToolCall,
+    Msg, Name, Reason, ReplyId, Result, Role, ToolCall,
 };
 use input::Lines;
 use show::Screen;

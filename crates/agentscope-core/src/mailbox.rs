@@ -278,6 +278,14 @@ impl Inbox {
         self.taken = upto;
         Some((upto, msgs.into_values().collect()))
     }
+
+    /// Puts the messages that were taken last back, and says which is the last that stays taken.
+    fn put_back(&mut self, msgs: Vec<Arc<Msg>>) -> InboxSeq {
+        let first = self.taken.0 + 1 - (msgs.len() as u64).min(self.taken.0);
+        self.msgs.extend((first..).map(InboxSeq).zip(msgs));
+        self.taken = InboxSeq(first - 1);
+        self.taken
+    }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::{
     id::{MsgId, Name},
     timestamp::Timestamp,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use std::ops::AddAssign;
 
@@ -38,6 +38,7 @@ pub const FINISH_TOOL: &str = "generate_response";
 /// assert!(matches!(msg.content[1], ContentBlock::Image(_)));
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct Msg {
     /// Tells it from all others; new for each message.
@@ -62,8 +63,8 @@ pub struct Msg {
     /// How a reply ended; `None` while it goes on, and for what is no reply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish: Option<Finish>,
-    /// The structured output, where the request asked for one.
-    #[serde(default, skip_serializing_if = "Option::is_none", alias = "structured_output")]
+    /// The structured output, where the request asked for one; it may be `null`.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read::present")]
     pub output: Option<Value>,
     /// Fields that this version does not know, carried along.
     #[serde(flatten)]
@@ -335,6 +336,22 @@ pub struct Round<'a> {
     pub said: &'a [ContentBlock],
     /// What the tools answered, in the order of the calls.
     pub results: &'a [ContentBlock],
+}
+
+impl Serialize for Msg {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Msg {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut msg = Self::deserialize(deserializer)?;
+        // As 2.x names it, where `null` is none.
+        let output = msg.extra.take("structured_output").filter(|value| !value.is_null());
+        msg.output = msg.output.or(output);
+        Ok(msg)
+    }
 }
 
 impl<T: Into<String>> From<T> for Msg {

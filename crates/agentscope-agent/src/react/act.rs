@@ -21,6 +21,7 @@ use std::{
     task::Poll,
     time::Duration,
 };
+use tokio::task::coop::consume_budget;
 
 impl Work {
     /// Runs calls, in their order where they may not run together. Those that are left when an interrupt comes are closed
@@ -84,6 +85,7 @@ impl Work {
                 Poll::Pending
             })
             .await;
+            consume_budget().await; // a tool that is never pending must not keep the others of this thread waiting
             match progress {
                 Progress::Chunks(chunks) => {
                     if let Some(run) = runs.get(at) {

@@ -3,7 +3,11 @@
 use super::{Config, drive::Work};
 use agentscope_core::{Error, ErrorKind, EventKind, FINISH_TOOL, Msg, Result, Tool, ToolSpec, View};
 use serde_json::json;
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::time::timeout;
+
+/// How long a toolset may take to tell its tools; then the agent goes on without them.
+const TOOLSET_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The tools and the system prompt of one thought.
 #[derive(Default)]
@@ -66,7 +70,12 @@ impl Config {
         let mut failed = Vec::new();
         let mut prompt = self.prompt.clone();
         for toolset in &self.toolsets {
-            match toolset.tools(view).await {
+            let asked = timeout(TOOLSET_TIMEOUT, toolset.tools(view)).await;
+            let asked = asked.unwrap_or_else(|_| {
+                let message = format!("it did not tell its tools in {} s", TOOLSET_TIMEOUT.as_secs());
+                Err(Error::new(ErrorKind::Timeout, message))
+            });
+            match asked {
                 Ok(more) => tools.extend(more),
                 // The program put it together wrongly: no model can make up for that.
                 Err(error) if error.kind() == ErrorKind::InvalidInput => {

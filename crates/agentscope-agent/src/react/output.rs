@@ -54,7 +54,9 @@ impl Work {
             self.turn.emit(EventKind::Hint { text: USE_THE_TOOL.to_owned() });
             return;
         }
-        let last = self.turn.open().and_then(|open| open.msg.content.last());
+        let is_thought = |block: &&ContentBlock| matches!(block, ContentBlock::Thinking { .. });
+        let last =
+            self.turn.open().and_then(|open| open.msg.content.iter().rfind(|block| !is_thought(block)));
         let Some(ContentBlock::Text { text, .. }) = last else { return };
         let parsed = serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"));
         match parsed.and_then(|value| self.config.validators.check(schema, &value).map(|()| value)) {

@@ -9,6 +9,7 @@ use agentscope_core::{
 use futures_util::StreamExt;
 use serde_json::Value;
 use std::{pin::pin, sync::Arc};
+use tokio::task::coop::consume_budget;
 
 /// What the model is told whose rounds are used up.
 const SUM_UP: &str = "<system-hint>You have failed to generate response within the maximum iterations. Now respond directly by \
@@ -102,6 +103,7 @@ impl Work {
         let mut usage: Option<Usage> = None;
         let mut finish_reason = None;
         loop {
+            consume_budget().await; // a model that is never pending must not keep the others of this thread waiting
             let delta = tokio::select! {
                 biased;
                 () = &mut stopped => None,
@@ -152,13 +154,14 @@ impl Work {
         let content = &open.msg.content;
         let calls: Vec<ToolCall> =
             open.msg.open_calls().filter(|call| call.state == CallState::Pending).cloned().collect();
-        let said = matches!(
-            content.last(),
+        // Thoughts alone are no answer.
+        let last = content.iter().rfind(|block| !matches!(block, ContentBlock::Thinking { .. }));
+        let said_nothing = matches!(
+            last,
             Some(ContentBlock::ToolResult(_) | ContentBlock::Hint { .. } | ContentBlock::Heard(_)) | None
         );
-        if said {
-            let asked_before =
-                matches!(content.last(), Some(ContentBlock::Hint { text, .. }) if text == EMPTY);
+        if said_nothing {
+            let asked_before = matches!(last, Some(ContentBlock::Hint { text, .. }) if text == EMPTY);
             if finish_reason == FinishReason::ContentFilter {
                 return Err(Error::new(
                     ErrorKind::Refused,
@@ -209,8 +212,27 @@ impl Work {
 /// Where the blocks of an answer stand in the reply.
 struct Blocks {
     next: u32,
-    /// The number in the answer, the place in the reply, and the id of a call.
-    known: Vec<(u32, u32, CallId)>,
+    known: Vec<Known>,
+}
+
+/// A block of an answer. A number that another kind of block has is a new block, because a model written by hand may number
+/// words and calls apart.
+struct Known {
+    kind: Kind,
+    /// Its number in the answer.
+    number: u32,
+    /// Its place in the reply.
+    place: u32,
+    /// The id, if it is a call.
+    id: CallId,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Text,
+    Thinking,
+    Media,
+    Call,
 }
 
 impl Blocks {
@@ -223,16 +245,18 @@ impl Blocks {
             ModelDelta::Text { delta, .. } | ModelDelta::Thinking { delta, .. } if delta.is_empty() => {
                 return None;
             }
-            ModelDelta::Text { block, delta } => EventKind::TextDelta { block: self.at(block), delta },
+            ModelDelta::Text { block, delta } => {
+                EventKind::TextDelta { block: self.at(Kind::Text, block), delta }
+            }
             ModelDelta::Thinking { block, delta } => {
-                EventKind::ThinkingDelta { block: self.at(block), delta }
+                EventKind::ThinkingDelta { block: self.at(Kind::Thinking, block), delta }
             }
             ModelDelta::Media { block, media_type, delta } => {
-                EventKind::MediaDelta { block: self.at(block), media_type, delta }
+                EventKind::MediaDelta { block: self.at(Kind::Media, block), media_type, delta }
             }
             ModelDelta::Extra { block, key, value } => {
-                let (_, block, _) = self.known.iter().rfind(|(number, ..)| *number == block)?;
-                EventKind::Extra { block: *block, key, value }
+                let known = self.known.iter().rfind(|known| known.number == block)?;
+                EventKind::Extra { block: known.place, key, value }
             }
             ModelDelta::ToolCall { block, id, name, delta } => {
                 let (block, id) = self.call_at(block, id, is_taken);
@@ -242,12 +266,12 @@ impl Blocks {
         })
     }
 
-    fn at(&mut self, block: u32) -> u32 {
-        self.enter(block, CallId::default)
+    fn at(&mut self, kind: Kind, block: u32) -> u32 {
+        self.enter(kind, block, CallId::default).0
     }
 
     fn call_at(&mut self, block: u32, id: CallId, is_taken: impl Fn(&str) -> bool) -> (u32, CallId) {
-        let place = self.enter(block, || {
+        self.enter(Kind::Call, block, || {
             if id.is_empty() {
                 return CallId::random();
             }
@@ -258,19 +282,18 @@ impl Blocks {
                 count += 1;
             }
             unique
-        });
-        let known = self.known.iter().rfind(|(number, ..)| *number == block);
-        (place, known.map_or(id, |(.., id)| id.clone()))
+        })
     }
 
     /// Blocks mostly come one after the other: the last one is looked at first.
-    fn enter(&mut self, block: u32, id: impl FnOnce() -> CallId) -> u32 {
-        if let Some((_, place, _)) = self.known.iter().rfind(|(number, ..)| *number == block) {
-            return *place;
+    fn enter(&mut self, kind: Kind, number: u32, id: impl FnOnce() -> CallId) -> (u32, CallId) {
+        let is_it = |known: &&Known| (known.kind, known.number) == (kind, number);
+        if let Some(known) = self.known.iter().rfind(is_it) {
+            return (known.place, known.id.clone());
         }
-        let place = self.next;
+        let (place, id) = (self.next, id());
         self.next += 1;
-        self.known.push((block, place, id()));
-        place
+        self.known.push(Known { kind, number, place, id: id.clone() });
+        (place, id)
     }
 }

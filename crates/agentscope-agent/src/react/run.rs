@@ -1,12 +1,11 @@
 //! One run of a tool: bounded in time and output, stopped with a grace, safe from its panics.
 
 use agentscope_core::{
-    CallState, ContentBlock, Context, Error, ErrorKind, Reason, Result, ToolCall, ToolChunk, ToolSpec,
-    ToolStream,
+    CallState, ContentBlock, Context, Error, ErrorKind, Reason, Result, Source, ToolCall, ToolChunk,
+    ToolSpec, ToolStream,
 };
 use futures_util::{FutureExt, StreamExt};
 use std::{
-    mem::take,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
@@ -15,7 +14,7 @@ use std::{
 };
 use tokio::time::{Sleep, sleep};
 
-/// Most bytes of words that a tool may put out in one run (16 MiB). A tool that is wrapped by a toolkit has a much lower limit,
+/// Most bytes of words and media that a tool may put out in one run (16 MiB). A tool that is wrapped by a toolkit has a much lower limit,
 /// beyond which its output goes to a file; this one keeps a tool that does not end from filling the memory.
 const OUTPUT_LIMIT: usize = 16 << 20;
 
@@ -116,17 +115,18 @@ impl Run {
                 Poll::Ready(Err(Failure::Panic)) => return self.end(chunks, Ended::Panicked),
             }
         }
-        if !chunks.is_empty() {
-            task.waker().wake_by_ref(); // the stream may have more
-            return Poll::Ready(Progress::Chunks(chunks));
-        }
+        // Also of a tool that always has more.
         if self.clock.poll_unpin(task).is_ready() {
             if let Some(ended) = self.stopped() {
-                return Poll::Ready(Progress::Ended(ended));
+                return self.end(chunks, ended);
             }
             self.cx.interrupt().trigger(Reason::Deadline);
             self.stop(Stopping::TimedOut);
             task.waker().wake_by_ref();
+        }
+        if !chunks.is_empty() {
+            task.waker().wake_by_ref(); // the stream may have more
+            return Poll::Ready(Progress::Chunks(chunks));
         }
         Poll::Pending
     }
@@ -162,14 +162,11 @@ impl Run {
         match &chunk {
             ToolChunk::Output { content } => {
                 for block in content {
-                    if let ContentBlock::Text { text, .. } = block {
-                        self.output_bytes += text.len();
-                    }
+                    self.output_bytes += size(block);
                     append(&mut self.output, block);
                 }
                 if self.output_bytes > OUTPUT_LIMIT {
-                    self.output =
-                        take(&mut self.output).into_iter().filter(|block| !block.is_text()).collect();
+                    self.output = Vec::new();
                     let message =
                         format!("the tool put out more than {} MiB and was stopped", OUTPUT_LIMIT >> 20);
                     return Err(Error::new(ErrorKind::Exhausted, message));
@@ -190,6 +187,17 @@ impl Run {
 enum Failure {
     Error(Error),
     Panic,
+}
+
+/// The bytes of a block, roughly.
+fn size(block: &ContentBlock) -> usize {
+    match block {
+        ContentBlock::Text { text, .. } => text.len(),
+        block => match block.media().map(|media| &media.source) {
+            Some(Source::Base64 { data, .. }) => data.len(),
+            _ => size_of::<ContentBlock>(),
+        },
+    }
 }
 
 /// Words join the words before them.

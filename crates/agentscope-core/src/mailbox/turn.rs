@@ -137,9 +137,20 @@ impl Drop for Hold {
         if safe.reply_id.as_ref() != Some(&open.msg.id) {
             return; // it had just begun
         }
+        let mut heard = heard_in(&open.msg);
         Arc::make_mut(&mut open.msg).rewind(safe.next_seq.saturating_sub(1));
         (open.next_seq, open.iters) = (safe.next_seq, safe.iters);
+        let lost = heard.split_off(heard_in(&open.msg).len());
+        state.taken = self.inner.inbox().put_back(lost);
     }
+}
+
+fn heard_in(msg: &Msg) -> Vec<Arc<Msg>> {
+    let heard = msg.content.iter().filter_map(|block| match block {
+        ContentBlock::Heard(heard) => Some(Arc::clone(heard)),
+        _ => None,
+    });
+    heard.collect()
 }
 
 /// A place in the queue of replies.

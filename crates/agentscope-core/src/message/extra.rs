@@ -36,6 +36,13 @@ impl Extra {
         self.0.get_or_insert_default().insert(key.into(), value.into());
     }
 
+    /// Takes the field `key` out.
+    pub(super) fn take(&mut self, key: &str) -> Option<Value> {
+        let value = self.0.as_mut()?.shift_remove(key);
+        self.0.take_if(|map| map.is_empty());
+        value
+    }
+
     /// All fields, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.0.iter().flat_map(|map| map.iter())

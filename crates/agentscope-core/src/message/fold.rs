@@ -50,6 +50,12 @@ impl Msg {
         let seq = event.seq;
         match &event.kind {
             EventKind::ReplyStart { name, timestamp, .. } => {
+                if self.id != event.reply_id {
+                    // A middleware that asks again gives the events of one reply after those of another.
+                    (self.content, self.usage, self.output) = (Vec::new(), None, None);
+                    self.metadata.clear();
+                    self.trail.0.clear();
+                }
                 self.id = event.reply_id.clone();
                 self.name = name.clone();
                 self.timestamp = timestamp.clone();

@@ -24,6 +24,7 @@ pub(super) struct World {
     runs: Mutex<BTreeMap<u64, Runs>>,
     calm: Mutex<bool>,
     mood: Mutex<Mood>,
+    fails: bool,
     doubtful: bool,
     layered: bool,
     pub(super) store: Option<MemoryStore>,
@@ -54,6 +55,7 @@ impl World {
             runs: Mutex::default(),
             calm: Mutex::new(false),
             mood: Mutex::default(),
+            fails: false,
             doubtful: false,
             layered: false,
             store: None,
@@ -63,7 +65,8 @@ impl World {
         let doubtful = fails > 0 && world.chance(50);
         let slow = if store.is_some() && world.chance(40) { world.up_to(40) } else { 0 };
         let layered = world.chance(30);
-        Arc::new(Self { store, doubtful, layered, mood: Mutex::new(Mood { fails, doubtful, slow }), ..world })
+        let mood = Mutex::new(Mood { fails, doubtful, slow });
+        Arc::new(Self { store, fails: fails > 0, doubtful, layered, mood, ..world })
     }
 
     /// A number below `limit`.
@@ -96,13 +99,11 @@ impl World {
     }
 
     pub(super) fn log(&self) -> String {
-        let mood = *self.mood.lock().unwrap();
-        let store = self.store.is_some();
         format!(
-            "store {store}, fails {}%, doubtful {}, slow {}%, layered {}\n  {}",
-            mood.fails,
+            "store {}, fails {}, doubtful {}, layered {}\n  {}",
+            self.store.is_some(),
+            self.fails,
             self.doubtful,
-            mood.slow,
             self.layered,
             self.log.lock().unwrap().join("\n  ")
         )
@@ -118,7 +119,7 @@ impl World {
     }
 
     pub(super) fn is_moody(&self) -> bool {
-        self.mood.lock().unwrap().fails > 0 || self.doubtful
+        self.fails
     }
 
     pub(super) fn heal(&self) -> Mood {
@@ -157,6 +158,13 @@ impl World {
             }
             None => agent.snapshot().await.unwrap(),
         }
+    }
+
+    /// What was told to another handle of the conversation and waits in the store.
+    pub(super) async fn unread(&self, agent: &ReActAgent) -> Vec<String> {
+        let Some(store) = &self.store else { return Vec::new() };
+        let stored = store.load(agent.mailbox().key()).await.unwrap().unwrap_or_default();
+        stored.inbox.iter().map(|(_, msg)| msg.text()).collect()
     }
 
     pub(super) fn agent(self: &Arc<Self>) -> ReActAgent {
@@ -335,7 +343,8 @@ impl ChatModel for Whim {
     fn call(&self, req: ModelRequest, _: Context) -> ModelStream {
         let world = Arc::clone(&self.0);
         if *world.calm.lock().unwrap() {
-            return Box::pin(stream::iter([Ok(ModelDelta::text("fine"))]));
+            let end = ModelDelta::Finish { reason: FinishReason::Stop };
+            return Box::pin(stream::iter([Ok(ModelDelta::text("fine")), Ok(end)]));
         }
         let answer = self.answer(&req);
         let most = if world.chance(70) { world.up_to(20) } else { 0 };
