@@ -294,3 +294,14 @@ async fn what_was_heard_before_a_panic_is_heard_again() {
     assert_eq!(agent.reply("again").await.unwrap().text(), "heard");
     *heard.lock().unwrap() = None;
 }
+
+#[tokio::test]
+async fn a_request_that_answers_twice_about_a_call_changes_nothing() {
+    let act = Probe::new("act", |_, _| async { Ok("acted".into()) });
+    let model = ScriptedModel::new([call("c1", "act", json!({})), say("Done.")]);
+    let agent = ReActAgent::new("A", model).tool(act);
+    agent.reply("go").await.unwrap();
+    let twice = vec![Decision::allow("c1"), Decision::deny("c1")];
+    assert_eq!(agent.reply(twice).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(agent.reply(Decision::allow("c1")).await.unwrap().text(), "Done.");
+}

@@ -269,6 +269,8 @@ impl Talk {
         };
         match saved {
             _ if kind == Some(ErrorKind::Conflict) => {}
+            // It was saved, and the store's answer got lost.
+            Some(_) if kind == Some(ErrorKind::Unavailable) && world.is_doubtful() => {}
             Some(saved)
                 if saved.content == seen.fold.content
                     && saved.finish == seen.fold.finish

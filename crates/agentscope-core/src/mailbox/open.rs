@@ -9,14 +9,14 @@ use crate::{
     context::Context,
     error::{Error, ErrorKind, Result},
     event::{Event, EventKind},
-    id::Name,
+    id::{CallId, Name},
     message::{CallState, ContentBlock, Finish, Map, Msg, Role, ToolCall, ToolResult, ToolState},
     state::{Change, OpenReply},
     stream::EventSink,
     timestamp::Timestamp,
 };
 use serde_json::Value;
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 /// The slot with the names of the tools that were once allowed for good, see [`Decision::rules`].
 pub const ALLOWED_SLOT: &str = "allowed_tools";
@@ -218,8 +218,21 @@ fn hear(hold: &mut Hold) {
     }
 }
 
+/// A call is decided, or brought back, once.
+fn each_once<'a>(ids: impl Iterator<Item = &'a CallId>) -> Result<()> {
+    let mut seen = HashSet::new();
+    for id in ids {
+        if !seen.insert(id) {
+            let message = format!("the request answers twice about call `{id}`: answer once");
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+    }
+    Ok(())
+}
+
 /// What follows from decisions. A tool that is allowed for good is so at once: its other calls that ask need not be decided.
 fn decided(open: &OpenReply, decisions: &[Decision]) -> Result<Vec<EventKind>> {
+    each_once(decisions.iter().map(|decision| &decision.call_id))?;
     let each = decisions.iter().map(|decision| {
         if decision.reply_id.as_ref().is_some_and(|id| *id != open.msg.id) {
             let message =
@@ -253,6 +266,7 @@ fn denied(call: &ToolCall, note: Option<&str>) -> ToolResult {
 }
 
 fn brought_back(open: &OpenReply, results: &[ToolResult]) -> Result<Vec<EventKind>> {
+    each_once(results.iter().map(|result| &result.id))?;
     let each = results.iter().map(|result| {
         let call = waiting_call(open, &result.id, &CallState::Submitted)?;
         if result.state == ToolState::Running {

@@ -1,8 +1,15 @@
 //! Writing to a store that may be slow, away, or in another's hands.
 
 use super::{Held, Inner};
-use crate::error::{Error, ErrorKind, Result};
-use std::{future::Future, time::Duration};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    state::StateStore,
+};
+use std::{
+    future::Future,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 /// How long one call of a store may take.
 const STORE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -48,9 +55,23 @@ impl Inner {
         if held.unsaved.is_empty() {
             return Ok(());
         }
-        match with_retries(|| store.commit(&self.key, held.version, &held.unsaved)).await {
+        let tries = AtomicU32::new(0);
+        let commit = || {
+            tries.fetch_add(1, Ordering::Relaxed);
+            store.commit(&self.key, held.version, &held.unsaved)
+        };
+        match with_retries(commit).await {
             Ok(version) => {
                 held.version = version;
+                held.unsaved.clear();
+                Ok(())
+            }
+            Err(error)
+                if error.kind() == ErrorKind::Conflict
+                    && tries.into_inner() > 1
+                    && Box::pin(self.was_saved(&**store, held)).await =>
+            {
+                held.version.0 += 1;
                 held.unsaved.clear();
                 Ok(())
             }
@@ -61,5 +82,11 @@ impl Inner {
                 Err(error)
             }
         }
+    }
+
+    /// Whether a commit that seemed to fail was done, and only the answer got lost: what is in the store is what is here.
+    async fn was_saved(&self, store: &dyn StateStore, held: &Held) -> bool {
+        let Ok(Some(stored)) = with_retries(|| store.load(&self.key)).await else { return false };
+        stored.version.0 == held.version.0 + 1 && held.state.as_deref() == Some(&stored.state)
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     stream::EventStream,
 };
 use async_trait::async_trait;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 /// A reply by an agent that says nothing.
 async fn reply(mailbox: &Mailbox, input: impl Into<Input>) -> Result<Msg> {
@@ -33,6 +33,8 @@ struct Moody {
     away: AtomicU32,
     /// How long a commit takes, in milliseconds.
     slow: AtomicU64,
+    /// The next commit is done, and its answer gets lost.
+    forgets: AtomicBool,
 }
 
 #[async_trait]
@@ -46,7 +48,11 @@ impl StateStore for Moody {
             self.away.fetch_sub(1, Ordering::SeqCst);
             return Err(Error::new(ErrorKind::Unavailable, "the store is away"));
         }
-        self.inner.commit(key, expected, changes).await
+        let done = self.inner.commit(key, expected, changes).await?;
+        if self.forgets.swap(false, Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Unavailable, "the answer got lost"));
+        }
+        Ok(done)
     }
     async fn enqueue(&self, key: &SessionKey, msgs: &[Arc<Msg>]) -> Result<InboxSeq> {
         self.inner.enqueue(key, msgs).await
@@ -210,4 +216,14 @@ async fn what_another_handle_of_the_conversation_heard_is_not_passed_over() {
     mailbox.observe(vec![Arc::new(Msg::user("two"))]).await.unwrap();
     reply(&mailbox, "and?").await.unwrap();
     assert_eq!(saved(&store).await, ["hi", "", "one", "two", "and?", ""]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_whose_answer_got_lost_is_no_conflict() {
+    let (store, mailbox) = moody();
+    for text in ["one", "two"] {
+        store.forgets.store(true, Ordering::SeqCst);
+        reply(&mailbox, text).await.unwrap();
+    }
+    assert_eq!(saved(&store).await, ["one", "", "two", ""]);
 }
