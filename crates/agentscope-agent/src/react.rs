@@ -30,6 +30,9 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How long a tool may run that says nothing of it.
 const TOOL_TIMEOUT: Duration = Duration::from_secs(600);
 
+/// How long a model may say nothing.
+const MODEL_TIMEOUT: Duration = Duration::from_secs(600);
+
 /// An agent that reasons and acts (ReAct): it asks a model, runs the tools that the model calls, and asks again with their
 /// results, until the model has said what it has to say.
 ///
@@ -76,6 +79,7 @@ struct Config {
     max_iters: u32,
     grace: Duration,
     tool_timeout: Duration,
+    model_timeout: Duration,
     store: Option<Arc<dyn StateStore>>,
     validators: Arc<Validators>,
     /// Made once where nothing changes it: no toolset, no middleware.
@@ -97,6 +101,7 @@ impl ReActAgent {
             max_iters: MAX_ITERS,
             grace: GRACE,
             tool_timeout: TOOL_TIMEOUT,
+            model_timeout: MODEL_TIMEOUT,
             store: None,
             validators: Arc::default(),
             fixed: OnceLock::new(),
@@ -178,6 +183,13 @@ impl ReActAgent {
     #[must_use]
     pub fn tool_timeout(self, limit: Duration) -> Self {
         self.with(|config| config.tool_timeout = limit)
+    }
+
+    /// How long the model may say nothing, before or within an answer (10 min); then the reply fails with
+    /// [`agentscope_core::ErrorKind::Timeout`].
+    #[must_use]
+    pub fn model_timeout(self, limit: Duration) -> Self {
+        self.with(|config| config.model_timeout = limit)
     }
 
     /// Keeps its conversations in `store`: each step is saved before the next one, and after a crash

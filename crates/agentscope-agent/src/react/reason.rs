@@ -8,8 +8,11 @@ use agentscope_core::{
 };
 use futures_util::StreamExt;
 use serde_json::Value;
-use std::{pin::pin, sync::Arc};
-use tokio::task::coop::consume_budget;
+use std::{pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    task::coop::consume_budget,
+    time::{Instant, sleep},
+};
 
 /// What the model is told whose rounds are used up.
 const SUM_UP: &str = "<system-hint>You have failed to generate response within the maximum iterations. Now respond directly by \
@@ -102,6 +105,9 @@ impl Work {
         let mut blocks = Blocks::new(self.turn.open().map_or(0, |open| open.msg.content.len()));
         let mut usage: Option<Usage> = None;
         let mut finish_reason = None;
+        let limit = self.config.model_timeout;
+        let mut silence = pin!(sleep(limit));
+        let mut last_word = Instant::now();
         loop {
             consume_budget().await; // a model that is never pending must not keep the others of this thread waiting
             let delta = tokio::select! {
@@ -111,7 +117,15 @@ impl Work {
                     Some(delta) => Some(delta?),
                     None => break,
                 },
+                () = &mut silence => {
+                    if last_word.elapsed() >= limit {
+                        return Err(self.silent(limit));
+                    }
+                    silence.set(sleep(limit.saturating_sub(last_word.elapsed())));
+                    continue;
+                }
             };
+            last_word = Instant::now();
             match delta {
                 None => {
                     let end = EventKind::ModelEnd { usage, finish_reason: FinishReason::Interrupted };
@@ -136,6 +150,15 @@ impl Work {
         };
         self.turn.emit(EventKind::ModelEnd { usage, finish_reason: finish_reason.clone() });
         Ok(Some(finish_reason))
+    }
+
+    fn silent(&self, limit: Duration) -> Error {
+        let name = &self.config.model.card().name;
+        let message = format!(
+            "the model `{name}` said nothing for {} s: try again, or allow more by `.model_timeout(..)`",
+            limit.as_secs_f64()
+        );
+        Error::new(ErrorKind::Timeout, message)
     }
 
     /// Whether a call of this reply has the id already: some providers count anew in each answer.

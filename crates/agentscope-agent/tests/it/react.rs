@@ -522,3 +522,19 @@ async fn an_answer_that_breaks_off_is_an_error_and_its_calls_are_not_run() {
     assert_eq!(tool.runs(), (0, 0));
     assert!(agent.snapshot().await.unwrap().is_well_formed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_says_nothing_for_too_long_fails_and_a_slow_one_does_not() {
+    let hangs = agentscope_core::model_fn(ModelCard::new("mute"), |_| {
+        std::future::pending::<agentscope_core::Result<String>>()
+    });
+    let agent = ReActAgent::new("Friday", hangs).model_timeout(Duration::from_secs(30));
+    let error = agent.reply("go").await.unwrap_err();
+    assert!(
+        error.kind() == ErrorKind::Timeout && error.message().contains("said nothing for 30 s"),
+        "{error}"
+    );
+    let slow = ScriptedModel::new([say("a b c d e").every(Duration::from_secs(20))]);
+    let agent = ReActAgent::new("Friday", slow).model_timeout(Duration::from_secs(30));
+    assert_eq!(agent.reply("go").await.unwrap().text(), "a b c d e");
+}

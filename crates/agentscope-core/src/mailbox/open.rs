@@ -2,7 +2,7 @@
 
 use super::{
     BUSY_RETRY, Held, Mailbox, WAITING_LIMIT,
-    turn::{Hold, Place, Turn, close_calls, finish_of},
+    turn::{CLOSED, Hold, Place, Turn, close_calls, finish_of},
 };
 use crate::{
     agent::{Decision, Input, Item, ReplyRequest, Verdict},
@@ -200,7 +200,7 @@ fn close_previous(hold: &mut Hold) {
     let Held { state: Some(state), .. } = &*hold.held else { return };
     let Some(open) = state.open.as_deref() else { return };
     let (reply_id, epoch) = (open.msg.id.clone(), open.epoch + 1);
-    let results = close_calls(state).into_iter().map(EventKind::ToolResult);
+    let results = close_calls(state, CLOSED).into_iter().map(EventKind::ToolResult);
     let end = EventKind::ReplyEnd { finish: Finish::Interrupted, metadata: Map::new() };
     for (seq, kind) in (open.next_seq..).zip(results.chain([end]).collect::<Vec<_>>()) {
         hold.fold(&Event { reply_id: reply_id.clone(), epoch, seq, kind });

@@ -231,14 +231,20 @@ impl Turn {
 
     /// Gives every call that is open its result: it was stopped, or never run.
     pub fn close_calls(&mut self) {
-        for result in close_calls(self.state()) {
+        self.close_because(INTERRUPTED);
+    }
+
+    fn close_because(&mut self, why: &str) {
+        for result in close_calls(self.state(), why) {
             self.emit(EventKind::ToolResult(result));
         }
     }
 
     /// The same for one call.
     pub fn close_call(&mut self, id: &CallId) {
-        if let Some(result) = close_calls(self.state()).into_iter().find(|result| result.id == *id) {
+        if let Some(result) =
+            close_calls(self.state(), INTERRUPTED).into_iter().find(|result| result.id == *id)
+        {
             self.emit(EventKind::ToolResult(result));
         }
     }
@@ -269,11 +275,11 @@ impl Turn {
     /// `error` itself, or why the end could not be saved; the stream tells it after the end.
     pub async fn end(mut self, finish: Finish, mut error: Option<Error>) -> Result<()> {
         let waits = finish == Finish::Waiting;
-        if !waits {
-            for result in self.hold.held.state.iter().flat_map(|state| close_calls(state)).collect::<Vec<_>>()
-            {
-                self.emit(EventKind::ToolResult(result));
-            }
+        match finish {
+            Finish::Waiting => {}
+            Finish::Interrupted => self.close_because(INTERRUPTED),
+            Finish::Failed(_) => self.close_because(FAILED),
+            _ => self.close_because(CLOSED),
         }
         let mut end =
             self.sink.stamp(EventKind::ReplyEnd { finish, metadata: std::mem::take(&mut self.metadata) });
@@ -327,16 +333,25 @@ pub(super) fn finish_of(cx: &Context, finish: Finish) -> (Finish, Option<Error>)
 }
 
 /// The results that end the calls which are open: law 6, every call gets exactly one.
-pub(super) fn close_calls(state: &AgentState) -> Vec<ToolResult> {
+pub(super) fn close_calls(state: &AgentState, why: &str) -> Vec<ToolResult> {
     let calls = state.open.iter().flat_map(|open| open.msg.open_calls());
-    calls.map(closed).collect()
+    calls.map(|call| closed(call, why)).collect()
 }
 
-fn closed(call: &ToolCall) -> ToolResult {
+/// What the model is told of a call that was not run, because somebody stopped the reply; as AgentScope 1.x says it.
+const INTERRUPTED: &str = "The tool call has been interrupted by the user. The tool was not run.";
+
+/// .. because the reply failed.
+const FAILED: &str = "The tool was not run: the reply failed before that.";
+
+/// .. because a new request came, or because it was over otherwise.
+pub(super) const CLOSED: &str = "The tool was not run: the reply was closed before that.";
+
+fn closed(call: &ToolCall, why: &str) -> ToolResult {
     let text = if call.state == CallState::Started {
         "The tool was stopped before it ended; what it did until then is unknown."
     } else {
-        "The tool call has been interrupted by the user. The tool was not run."
+        why
     };
     let output = vec![ContentBlock::text(text)];
     ToolResult::new(call.id.clone(), call.name.clone(), ToolState::Interrupted, output)
