@@ -221,6 +221,12 @@ impl From<&Error> for Failure {
     }
 }
 
+impl From<&Error> for Box<Failure> {
+    fn from(error: &Error) -> Self {
+        Box::new(error.into())
+    }
+}
+
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         let source = failure

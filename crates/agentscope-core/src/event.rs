@@ -211,8 +211,8 @@ pub enum EventKind {
         /// How.
         finish: Finish,
         /// Joins the message's metadata.
-        #[serde(default, skip_serializing_if = "Map::is_empty")]
-        metadata: Map,
+        #[serde(default, skip_serializing_if = "no_metadata")]
+        metadata: Box<Map>,
     },
     /// Anything else that a tool, a middleware or an agent wants to tell. Skipped by the fold.
     Custom {
@@ -224,6 +224,12 @@ pub enum EventKind {
     /// An event of a type that this version does not know, whole. Skipped by the fold.
     #[serde(skip)]
     Other(Value),
+}
+
+// What serde asks for takes a reference to the field's own type.
+#[expect(clippy::borrowed_box, reason = "the field is boxed to keep events small: most have no metadata")]
+fn no_metadata(metadata: &Box<Map>) -> bool {
+    metadata.is_empty()
 }
 
 /// The types of event that this version knows, as JSON names them.

@@ -96,7 +96,7 @@ pub enum Role {
 /// use agentscope_core::Finish;
 ///
 /// let later: Finish = serde_json::from_str(r#""paused""#)?;
-/// assert_eq!(later, Finish::Other("paused".into()), "what a newer version wrote is carried along");
+/// assert_eq!(later, Finish::Other(Box::new("paused".into())), "what a newer version wrote is carried along");
 /// # Ok::<_, serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,10 +112,10 @@ pub enum Finish {
     /// It waits for decisions or for results from outside, and goes on when they come.
     Waiting,
     /// It failed.
-    Failed(Failure),
+    Failed(Box<Failure>),
     /// A way of ending that this version does not know.
     #[serde(untagged)]
-    Other(Value),
+    Other(Box<Value>),
 }
 
 /// Tokens that a model read and wrote.

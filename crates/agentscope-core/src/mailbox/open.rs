@@ -10,7 +10,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::{Event, EventKind},
     id::{CallId, Name},
-    message::{CallState, ContentBlock, Finish, Map, Msg, Role, ToolCall, ToolResult, ToolState},
+    message::{CallState, ContentBlock, Finish, Msg, Role, ToolCall, ToolResult, ToolState},
     state::{Change, OpenReply},
     stream::EventSink,
     timestamp::Timestamp,
@@ -110,7 +110,7 @@ fn leave(name: &Name, cx: &Context, mut sink: EventSink) -> Result<()> {
     let mut msg = Arc::new(Msg::new(name, Role::Assistant, Vec::new()));
     sink.emit(&mut msg, start(name, 0, None));
     let (finish, error) = finish_of(cx, Finish::Interrupted);
-    sink.end(msg, EventKind::ReplyEnd { finish, metadata: Map::new() });
+    sink.end(msg, EventKind::ReplyEnd { finish, metadata: Box::default() });
     error.map_or(Ok(()), Err)
 }
 
@@ -201,7 +201,7 @@ fn close_previous(hold: &mut Hold) {
     let Some(open) = state.open.as_deref() else { return };
     let (reply_id, epoch) = (open.msg.id.clone(), open.epoch + 1);
     let results = close_calls(state, CLOSED).into_iter().map(EventKind::ToolResult);
-    let end = EventKind::ReplyEnd { finish: Finish::Interrupted, metadata: Map::new() };
+    let end = EventKind::ReplyEnd { finish: Finish::Interrupted, metadata: Box::default() };
     for (seq, kind) in (open.next_seq..).zip(results.chain([end]).collect::<Vec<_>>()) {
         hold.fold(&Event { reply_id: reply_id.clone(), epoch, seq, kind });
     }

@@ -281,8 +281,9 @@ impl Turn {
             Finish::Failed(_) => self.close_because(FAILED),
             _ => self.close_because(CLOSED),
         }
-        let mut end =
-            self.sink.stamp(EventKind::ReplyEnd { finish, metadata: std::mem::take(&mut self.metadata) });
+        let mut end = self
+            .sink
+            .stamp(EventKind::ReplyEnd { finish, metadata: Box::new(std::mem::take(&mut self.metadata)) });
         self.hold.fold(&end);
         if let Err(unsaved) = self.commit().await {
             if !waits {

@@ -142,7 +142,7 @@ impl Msg {
             }
             EventKind::Rewind { to_seq } => self.rewind(*to_seq),
             EventKind::ReplyEnd { finish, metadata } => {
-                self.metadata.extend(metadata.iter().map(|(key, value)| (key.clone(), value.clone())));
+                self.metadata.extend((**metadata).clone());
                 self.finish = Some(finish.clone());
                 self.trail.0 = Vec::new();
             }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     event::{Event, EventKind},
-    message::{CallState, Finish, Map, ToolCall, ToolResult, ToolState},
+    message::{CallState, Finish, ToolCall, ToolResult, ToolState},
     testing::arbitrary::{any_events, any_reply, event, reply_start},
 };
 use proptest::{collection::vec, prelude::*};
@@ -86,7 +86,7 @@ fn null_removes_a_slot_and_a_slot_that_does_not_fit_its_type_is_an_error() {
 
 #[test]
 fn a_reply_joins_the_conversation_when_it_ends_and_stays_open_while_it_waits() {
-    let end = |finish| EventKind::ReplyEnd { finish, metadata: Map::new() };
+    let end = |finish| EventKind::ReplyEnd { finish, metadata: Box::default() };
     let waiting = of_events([end(Finish::Waiting)]);
     assert!(waiting.open.is_some() && waiting.context.is_empty());
     let over = of_events([ended("a", ToolState::Success), end(Finish::Completed)]);

@@ -2,7 +2,7 @@ use super::*;
 use crate::message::FINISH_TOOL;
 use crate::{
     event::EventKind,
-    message::{Map, ToolResult, ToolState},
+    message::{ToolResult, ToolState},
     testing::arbitrary::{any_reply, event, reply_start},
 };
 use proptest::prelude::*;
@@ -167,7 +167,7 @@ fn stubborn(state: &mut AgentState, step: Step) {
             let result = |call: ToolCall| ToolResult::new(call.id, "f", ToolState::Error, Vec::new());
             calls.into_iter().map(|call| EventKind::ToolResult(result(call))).collect()
         }
-        Step::End(finish) => vec![EventKind::ReplyEnd { finish, metadata: Map::new() }],
+        Step::End(finish) => vec![EventKind::ReplyEnd { finish, metadata: Box::default() }],
     };
     (seq..).zip(kinds).for_each(|(seq, kind)| state.apply_event(&event(seq, kind)));
 }

@@ -53,6 +53,7 @@ impl Shared {
             },
             None => event,
         };
+        queue.make_room();
         queue.unread.push_back(event);
         if queue.unread.len() > UNREAD_LIMIT {
             queue.collapse(fold);
@@ -108,6 +109,13 @@ impl Shared {
 }
 
 impl Queue {
+    /// A reply that nobody reads yet has its start and the start of a model in the queue, and there may be many such replies.
+    fn make_room(&mut self) {
+        if self.unread.capacity() == 0 {
+            self.unread.reserve_exact(2);
+        }
+    }
+
     /// Makes all that is unread one `Resumed`, but for decisions that are asked for, which are an order to the reader.
     fn collapse(&mut self, fold: &Arc<Msg>) {
         let mut left_out = 0;

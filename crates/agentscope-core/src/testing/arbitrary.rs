@@ -73,8 +73,8 @@ pub(crate) fn one_of_each() -> Vec<EventKind> {
         EventKind::Output { value: json!({"answer": 391}) },
         EventKind::Rewind { to_seq: 9 },
         EventKind::ReplyEnd {
-            finish: Finish::Failed(failure()),
-            metadata: Map::from_iter([("k".into(), json!(1))]),
+            finish: Finish::Failed(Box::new(failure())),
+            metadata: Box::new(Map::from_iter([("k".into(), json!(1))])),
         },
         EventKind::Custom { name: "progress".into(), value: json!(0.5) },
         EventKind::Other(json!({"type": "HOLOGRAM", "depth": 3})),

@@ -94,7 +94,7 @@ impl LinkedAgent {
             let mut connection = match (connected, &seen.finish) {
                 (Ok(connection), _) => connection,
                 (Err(error), None) => return Err(error),
-                (Err(_), Some(Finish::Failed(failure))) => return Err(failure.clone().into()),
+                (Err(_), Some(Finish::Failed(failure))) => return Err(Error::from((**failure).clone())),
                 (Err(_), Some(_)) => return Ok(()), // all was seen, but that nothing follows
             };
             let hello = if seen.answered {

@@ -152,7 +152,7 @@ pub(super) fn one_of_each_kind() -> Vec<EventKind> {
         EventKind::Rewind { to_seq: 3 },
         EventKind::ReplyEnd {
             finish: Finish::Failed((&agentscope_core::Error::new(agentscope_core::ErrorKind::Tool, "no")).into()),
-            metadata: json!({"a": 1}).as_object().cloned().unwrap(),
+            metadata: Box::new(json!({"a": 1}).as_object().cloned().unwrap()),
         },
         EventKind::Custom { name: "c".into(), value: json!("v") },
     ])

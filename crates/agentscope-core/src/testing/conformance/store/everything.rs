@@ -80,7 +80,7 @@ pub(super) fn everything() -> Vec<Vec<Change>> {
         vec![Change::Slot { key: "theme".into(), value: json!("dark") }],
         vec![event(EventKind::ReplyEnd {
             finish: Finish::Completed,
-            metadata: Map::from_iter([("k".to_owned(), json!("v"))]),
+            metadata: Box::new(Map::from_iter([("k".to_owned(), json!("v"))])),
         })],
         vec![],
         vec![Change::Mark { ids: vec![id.clone()], mark: "seen".into(), on: true }, super::said("more")],
