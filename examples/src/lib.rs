@@ -13,9 +13,7 @@ use std::sync::Arc;
 pub fn model() -> Result<Arc<dyn ChatModel>> {
     match spec(std::env::args().skip(1))?.as_deref() {
         None | Some("policy") => {
-            println!(
-                "(model: a few rules in examples/src/policy.rs, no language model; choose by --model SPEC)"
-            );
+            println!("(model: a few rules in examples/src/policy.rs, no language model)");
             Ok(Arc::new(Policy::new()))
         }
         Some(other) => Err(Error::new(

@@ -1,7 +1,7 @@
 //! A few rules in the place of a language model, so that a demo runs with no key and no network. What it answers is what the
 //! tools really gave.
 
-use agentscope::{ModelStream, ToolState, prelude::*};
+use agentscope::{FinishReason, ModelStream, ToolState, prelude::*};
 use futures_util::{StreamExt, stream};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const PACE: Duration = Duration::from_millis(25);
 const ABOUT: &str = "I am no language model, only a few rules that show what an agent does. I can compute (`what is 17*23?`), look at \
                      files (`which files are here?`, which asks you first) and tell an example of the weather (`how is the weather in \
                      Oslo?`). To talk to a real model, build the agent with your own: `ReActAgent::new(\"Friday\", model)`, where \
-                     `model` is any `ChatModel`; a demo takes its name by `--model SPEC`.";
+                     `model` is any `ChatModel`.";
 
 /// Arithmetic goes to Python, questions about files to the shell, the weather to the user's own tool.
 pub struct Policy {
@@ -43,7 +43,8 @@ impl ChatModel for Policy {
             Some(msg) => begin(&msg.text()),
             None => vec![ModelDelta::text(ABOUT)],
         };
-        Box::pin(stream::iter(deltas.into_iter().flat_map(words)).then(|delta| async move {
+        let end = ModelDelta::Finish { reason: FinishReason::Stop };
+        Box::pin(stream::iter(deltas.into_iter().flat_map(words).chain([end])).then(|delta| async move {
             tokio::time::sleep(PACE).await;
             Ok(delta)
         }))
@@ -159,5 +160,10 @@ mod tests {
     fn arguments_are_json_whatever_was_asked() {
         let input: serde_json::Value = serde_json::from_str(&object("city", "O\"sl\\o")).unwrap();
         assert_eq!(input["city"], "O\"sl\\o");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rules_keep_the_laws_of_models() {
+        agentscope::testing::conformance::chat_model(|| std::sync::Arc::new(Policy::new())).await;
     }
 }

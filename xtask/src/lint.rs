@@ -33,7 +33,18 @@ fn check() -> Result<Outcomes> {
     let clippy = succeeds(&mut cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     let mut docs = cargo(["doc", "--workspace", "--no-deps"]);
     let docs = succeeds(docs.env("RUSTDOCFLAGS", "-D warnings"))?;
-    Ok(vec![("fmt", format), ("clippy", clippy), ("doc", docs), ("tidy", tidy()?)])
+    Ok(vec![("fmt", format), ("clippy", clippy), ("doc", docs), ("alone", alone()?), ("tidy", tidy()?)])
+}
+
+/// Whether each library builds by itself, with as few features as it has: in the workspace its neighbours turn on what it
+/// forgot.
+fn alone() -> Result<bool> {
+    let mut good = true;
+    for package in packages()?.iter().filter(|package| package.folder.starts_with("crates")) {
+        good &=
+            succeeds(&mut cargo(["check", "--quiet", "--no-default-features", "--package", &package.name]))?;
+    }
+    Ok(good)
 }
 
 fn repair() -> Result<Outcomes> {

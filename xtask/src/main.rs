@@ -12,6 +12,7 @@ mod bench;
 mod cargo;
 mod demo;
 mod lint;
+mod mutants;
 mod sweep;
 mod test;
 mod text;
@@ -28,13 +29,13 @@ struct Task {
     run: fn(Args) -> Result<ExitCode>,
 }
 
-const TASKS: [Task; 5] = [
+const TASKS: [Task; 6] = [
     Task {
         name: "demo",
         usage: "[NAME] [--model SPEC] [--list] [-- ARGS]",
         summary: "run a demo (`friday` unless named)",
         details: "A demo is a program in examples/src/bin. It needs no key and no network;\n\
-                  `--model SPEC` runs it on a real model, such as `openai:gpt-4o` or `ollama:qwen3`.\n\
+                  `--model SPEC` chooses the model that it thinks with; so far there is only `policy`, a few rules.\n\
                   `--list` says which demos there are. ARGS go to the demo.",
         run: demo::run,
     },
@@ -72,6 +73,15 @@ const TASKS: [Task; 5] = [
         summary: "run the benches, or those of one name",
         details: "A bench is a `[[bench]]` target with `harness = false` in any crate. ARGS go to it.",
         run: bench::run,
+    },
+    Task {
+        name: "mutants",
+        usage: "[NAME] [--list] [--write]",
+        summary: "break each safety rule on purpose and see which test catches it",
+        details: "A mutant is a change that breaks a rule, in a copy of what git tracks, under target/mutants. One that no test\n\
+                  catches survives, which is a failure. NAME picks the mutants whose names contain it; `--list` says which\n\
+                  there are. `--write` writes docs/mutants.md. It takes a quarter of an hour or more, and is no part of `test`.",
+        run: mutants::run,
     },
 ];
 

@@ -4,7 +4,7 @@ use agentscope_core::{
     Agent, AgentExt, CallState, ContentBlock, Context, Decision, Error, ErrorKind, EventStream, Finish,
     Input, Msg, Result, Role, Tool, ToolChunk, ToolRequest, ToolResult, ToolSpec, ToolState, ToolStream,
 };
-use futures_util::{StreamExt, stream};
+use futures_util::stream;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 

@@ -5,9 +5,8 @@ mod show;
 
 use agentscope_core::{
     Agent, AgentExt, BoxFuture, Decision, Error, ErrorKind, Event, EventKind, EventStream, Input, Interrupt,
-    Msg, Reason, Result, Role, ToolCall,
+    Msg, Name, Reason, ReplyId, Result, Role, ToolCall,
 };
-use futures_util::StreamExt;
 use input::Lines;
 use show::Screen;
 use std::{
@@ -61,6 +60,12 @@ impl IntoFuture for Console {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.run())
     }
+}
+
+/// The calls of a reply that wait for a decision.
+struct Waiting {
+    reply: ReplyId,
+    calls: Vec<ToolCall>,
 }
 
 struct Talk<C> {
@@ -133,18 +138,24 @@ where
     async fn ask(&mut self, mut input: Input) -> Result<bool> {
         loop {
             let waiting = self.show_reply(input).await?;
-            if waiting.is_empty() {
+            if waiting.calls.is_empty() {
                 return Ok(true);
             }
             let mut decisions = Vec::new();
             let mut leave = false;
-            for call in waiting {
+            let mut allowed: Vec<Name> = Vec::new();
+            for call in waiting.calls {
+                if allowed.contains(&call.name) {
+                    continue; // it was just allowed for good
+                }
                 let decision =
                     if leave { Some(Decision::deny(call.id.clone())) } else { self.decide(&call).await? };
-                decisions.push(decision.unwrap_or_else(|| {
+                let decision = decision.unwrap_or_else(|| {
                     leave = true;
                     Decision::deny(call.id.clone()).note("nobody is there to approve it")
-                }));
+                });
+                allowed.extend(decision.rules.iter().cloned());
+                decisions.push(decision.of_reply(&waiting.reply));
             }
             if leave {
                 self.show_reply(Input::Decisions(decisions)).await?;
@@ -183,7 +194,7 @@ where
     }
 
     /// Shows a reply, and gives the calls that wait for a decision.
-    async fn show_reply(&mut self, input: Input) -> Result<Vec<ToolCall>> {
+    async fn show_reply(&mut self, input: Input) -> Result<Waiting> {
         let stop = Interrupt::new();
         let mut events: EventStream = self.agent.reply(input).interrupt(&stop).stream();
         let mut fold = Msg::new(self.agent.card().name.clone(), Role::Assistant, Vec::new());
@@ -213,7 +224,7 @@ where
             }
         }
         self.screen.end_line().await?;
-        Ok(asking)
+        Ok(Waiting { reply: fold.id, calls: asking })
     }
 
     async fn show(&mut self, fold: &mut Msg, event: &Event) -> Result<()> {

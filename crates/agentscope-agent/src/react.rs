@@ -190,6 +190,9 @@ impl ReActAgent {
 
     /// The same agent in the conversation `key`, which is kept in its store if it has one. The key's agent is this one's name
     /// where it is empty.
+    ///
+    /// Keep what it gives for as long as the conversation is in use: without a store, a second call with the same key begins
+    /// another conversation; with one, two that work at the same time meet as [`agentscope_core::ErrorKind::Conflict`].
     #[must_use]
     pub fn session(&self, key: impl Into<SessionKey>) -> Self {
         let mut key = key.into();

@@ -23,6 +23,26 @@ use std::sync::Arc;
 ///
 /// Ask it with [`AgentExt::reply`]; write one with [`agent_fn`], or with a [`crate::Mailbox`] if it has a conversation.
 /// [`crate::testing::conformance::agent`] is what each implementation has to pass.
+///
+/// ```
+/// use agentscope_core::{Agent, AgentCard, AgentExt, BoxFuture, Context, EventStream, Msg, ReplyRequest, Result, agent_fn};
+/// use std::sync::Arc;
+///
+/// /// Another agent under a name of its own.
+/// struct Alias { card: AgentCard, agent: Arc<dyn Agent> }
+///
+/// impl Agent for Alias {
+///     fn card(&self) -> &AgentCard { &self.card }
+///     fn call(&self, req: ReplyRequest, cx: Context) -> EventStream { self.agent.call(req, cx) }
+///     fn observe(&self, msgs: Vec<Arc<Msg>>) -> BoxFuture<'static, Result<()>> { self.agent.observe(msgs) }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let echo = agent_fn("Echo", |msgs, _| async move { Ok(Msg::assistant("Echo", msgs[0].text())) });
+/// let alias = Alias { card: AgentCard::new("Parrot"), agent: Arc::new(echo) };
+/// assert_eq!((alias.card().name.as_str(), alias.reply("hi").await?.text().as_str()), ("Parrot", "hi"));
+/// # Ok(()) }
+/// ```
 pub trait Agent: Send + Sync + 'static {
     /// Who it is.
     fn card(&self) -> &AgentCard;

@@ -42,6 +42,16 @@ struct Inner {
 }
 
 /// One agent on the way from the outermost request to here, in one of its conversations.
+///
+/// ```
+/// use agentscope_core::{Context, ErrorKind, PathEntry};
+///
+/// let cx = Context::new().enter(&"friday".into(), &"chat-1".into())?;
+/// assert_eq!(cx.path(), [PathEntry { agent: "friday".into(), session: "chat-1".into() }]);
+/// let again = cx.enter(&"friday".into(), &"chat-1".into());
+/// assert_eq!(again.unwrap_err().kind(), ErrorKind::Conflict, "it would wait for itself");
+/// # Ok::<_, agentscope_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathEntry {
     /// The agent.

@@ -103,6 +103,11 @@ shared_text! {
 }
 
 /// A reply is known by the message it becomes.
+///
+/// ```
+/// let reply = agentscope_core::ReplyId::random();
+/// assert_eq!(reply.len(), 32);
+/// ```
 pub type ReplyId = MsgId;
 
 macro_rules! random {

@@ -5,6 +5,13 @@ use std::sync::{Arc, OnceLock};
 use tokio_util::sync::CancellationToken;
 
 /// Why something was stopped.
+///
+/// ```
+/// use agentscope_core::Reason;
+/// let asked = Reason::User(Some("wrong city".into()));
+/// assert_eq!(serde_json::to_string(&asked)?, r#"{"user":"wrong city"}"#);
+/// # Ok::<_, serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -85,6 +85,15 @@ pub trait Middleware: Send + Sync + 'static {
 }
 
 /// Asks whether a call may run.
+///
+/// ```
+/// use agentscope_core::{PermissionRequest, ToolCall, ToolSpec};
+///
+/// let spec = ToolSpec::new("remove", "Removes a file.", serde_json::json!({"type": "object"}));
+/// let req = PermissionRequest::new(ToolCall::new("c1", "remove", r#"{"path":"old.log"}"#), spec.into());
+/// assert_eq!((req.call.arguments()?["path"].as_str(), req.spec.read_only), (Some("old.log"), false));
+/// # Ok::<_, agentscope_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PermissionRequest {
@@ -102,6 +111,37 @@ impl PermissionRequest {
 }
 
 /// Whether a call may run.
+///
+/// ```
+/// use agentscope_core::{BoxFuture, Context, Middleware, Next, Permission, PermissionRequest, Result, ToolCall, ToolSpec};
+///
+/// /// Nobody removes anything.
+/// struct Keep;
+///
+/// impl Middleware for Keep {
+///     fn name(&self) -> &str { "keep" }
+///     fn on_permission(
+///         &self,
+///         req: PermissionRequest,
+///         cx: Context,
+///         next: Next<PermissionRequest, BoxFuture<'static, Result<Permission>>>,
+///     ) -> BoxFuture<'static, Result<Permission>> {
+///         match req.call.name.as_str() {
+///             "remove" => Box::pin(async { Ok(Permission::Deny("nothing is removed here".into())) }),
+///             _ => next.run(req, cx),
+///         }
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let spec = ToolSpec::new("remove", "Removes a file.", serde_json::json!({"type": "object"}));
+/// let req = PermissionRequest::new(ToolCall::new("c1", "remove", "{}"), spec.into());
+/// let core = |_, _| -> BoxFuture<'static, _> { Box::pin(async { Ok(Permission::Ask) }) };
+/// let rest = Next::new([], |layer, req, cx, next| layer.on_permission(req, cx, next), core);
+/// let answer = Keep.on_permission(req, Context::new(), rest).await?;
+/// assert_eq!(answer, Permission::Deny("nothing is removed here".into()));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Permission {
@@ -114,6 +154,13 @@ pub enum Permission {
 }
 
 /// Asks for a conversation to be made shorter.
+///
+/// ```
+/// use agentscope_core::{AgentState, CompactRequest};
+///
+/// let req = CompactRequest::new(AgentState::default().view(), true);
+/// assert!(req.overflow && req.view.messages().is_empty());
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CompactRequest {
@@ -131,6 +178,19 @@ impl CompactRequest {
 }
 
 /// How a conversation was made shorter.
+///
+/// ```
+/// use agentscope_core::{AgentState, Change, Compaction, Msg};
+///
+/// let mut state = AgentState::default();
+/// for text in ["My name is Alice.", "I live in Oslo.", "How is the weather?"] {
+///     state.apply(&Change::message(Msg::user(text)));
+/// }
+/// let upto = state.context[1].msg.id.clone();
+/// let Compaction { summary, upto } = Compaction { summary: "Alice lives in Oslo.".into(), upto };
+/// state.apply(&Change::Compact { summary, upto });
+/// assert_eq!((state.summary.as_str(), state.context.len()), ("Alice lives in Oslo.", 1));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compaction {
     /// What replaces the older messages and the former summary.
@@ -142,6 +202,41 @@ pub struct Compaction {
 type Hook<Req, Res> = fn(&dyn Middleware, Req, Context, Next<Req, Res>) -> Res;
 
 /// The rest of the onion. Run it zero, one or many times: refuse, pass, retry.
+///
+/// ```
+/// use agentscope_core::{Context, ErrorKind, Middleware, Next, Result, Tool, ToolChunk, ToolRequest, ToolStream};
+/// use futures_util::{StreamExt, stream};
+///
+/// /// Runs a tool again that was away. Only for tools that may be run twice.
+/// struct Retry;
+///
+/// impl Middleware for Retry {
+///     fn name(&self) -> &str { "retry" }
+///     fn on_tool(&self, req: ToolRequest, cx: Context, next: Next<ToolRequest, ToolStream>) -> ToolStream {
+///         let first = next.run(req.clone(), cx.clone());
+///         let runs = first.flat_map(move |chunk| match chunk {
+///             Err(error) if error.kind() == ErrorKind::Unavailable => next.run(req.clone(), cx.clone()),
+///             chunk => stream::iter([chunk]).boxed(),
+///         });
+///         Box::pin(runs)
+///     }
+/// }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # use std::sync::{Arc, atomic::{AtomicU32, Ordering}};
+/// let runs = Arc::new(AtomicU32::new(0));
+/// # let counted = Arc::clone(&runs);
+/// let tool = move |_: ToolRequest, _: Context| -> ToolStream {
+///     let first = runs.fetch_add(1, Ordering::SeqCst) == 0;
+///     let away = agentscope_core::Error::new(ErrorKind::Unavailable, "try again");
+///     Box::pin(stream::iter([if first { Err(away) } else { Ok(ToolChunk::text("here")) }]))
+/// };
+/// let layers = [Arc::new(Retry) as Arc<dyn Middleware>];
+/// let next = Next::new(layers, |layer, req, cx, next| layer.on_tool(req, cx, next), tool);
+/// let chunks: Vec<Result<ToolChunk>> = next.run(ToolRequest::default(), Context::new()).collect().await;
+/// assert_eq!(chunks.len(), 1);
+/// # assert_eq!(counted.load(Ordering::SeqCst), 2);
+/// # }
+/// ```
 pub struct Next<Req, Res>(Arc<Onion<Req, Res>>, usize);
 
 struct Onion<Req, Res> {

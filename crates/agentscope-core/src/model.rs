@@ -288,7 +288,7 @@ pub enum ModelDelta {
     },
     /// Tokens spent so far; a later one replaces it.
     Usage(Usage),
-    /// Why the answer ends.
+    /// Why the answer ends. Each answer has one; without it, it is taken for one that broke off.
     Finish {
         /// The reason.
         reason: FinishReason,

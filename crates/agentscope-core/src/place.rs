@@ -15,6 +15,42 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// An agent that can be created elsewhere from its configuration and its state.
+///
+/// ```
+/// use agentscope_core::{
+///     Agent, AgentCard, AgentExt, AgentState, BoxFuture, Context, EventStream, FnAgent, Host, Msg, Place, ReplyRequest,
+///     Result, agent_fn,
+/// };
+/// use std::sync::Arc;
+///
+/// /// Says what it was made to say.
+/// struct Sayer { agent: FnAgent, words: String }
+///
+/// impl Agent for Sayer {
+///     fn card(&self) -> &AgentCard { self.agent.card() }
+///     fn call(&self, req: ReplyRequest, cx: Context) -> EventStream { self.agent.call(req, cx) }
+///     fn observe(&self, msgs: Vec<Arc<Msg>>) -> BoxFuture<'static, Result<()>> { self.agent.observe(msgs) }
+/// }
+///
+/// impl Place for Sayer {
+///     const TYPE: &'static str = "sayer";
+///     type Config = String;
+///
+///     fn config(&self) -> Result<String> { Ok(self.words.clone()) }
+///     fn snapshot(&self) -> BoxFuture<'_, Result<AgentState>> { Box::pin(async { Ok(AgentState::default()) }) }
+///     fn create(words: String, _: AgentState, _: Host) -> BoxFuture<'static, Result<Self>> {
+///         let said = words.clone();
+///         let agent = agent_fn("Sayer", move |_, _| { let msg = Msg::assistant("Sayer", &*said); async { Ok(msg) } });
+///         Box::pin(async { Ok(Self { agent, words }) })
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let here = Sayer::create("hello".into(), AgentState::default(), Host::new()).await?;
+/// let there = Sayer::create(here.config()?, here.snapshot().await?, Host::new()).await?;
+/// assert_eq!(there.reply("hi").await?.text(), "hello");
+/// # Ok(()) }
+/// ```
 pub trait Place: Agent + Sized {
     /// By which a host knows the type.
     const TYPE: &'static str;

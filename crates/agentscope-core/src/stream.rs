@@ -127,6 +127,11 @@ impl EventStream {
         &self.reply_id
     }
 
+    /// The next event; `None` after the end. The same as `StreamExt::next`, for those who do not import that.
+    pub async fn next(&mut self) -> Option<Result<Event>> {
+        poll_fn(|task| Pin::new(&mut *self).poll_next(task)).await
+    }
+
     /// Lets the reply go on when the stream is dropped.
     pub fn detach(mut self) -> Self {
         self.guard = None;
@@ -225,6 +230,22 @@ impl std::fmt::Debug for EventStream {
 /// Where a reply puts its events. Putting one never waits.
 ///
 /// Agents with a conversation use a [`crate::Turn`], which folds each event into the state as well.
+///
+/// ```
+/// use agentscope_core::{Context, EventKind, EventStream, Finish, Msg, Role};
+/// use std::sync::Arc;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let reply = EventStream::spawn(Context::new(), |mut sink, _cx| async move {
+///     let mut msg = Arc::new(Msg::new("Timer", Role::Assistant, vec![]));
+///     sink.emit(&mut msg, EventKind::Block { block: "It is ".into() });
+///     sink.emit(&mut msg, EventKind::TextDelta { block: 0, delta: "noon.".into() });
+///     sink.end(msg, EventKind::ReplyEnd { finish: Finish::Completed, metadata: Default::default() });
+///     Ok(())
+/// });
+/// assert_eq!(reply.await?.text(), "It is noon.");
+/// # Ok(()) }
+/// ```
 pub struct EventSink {
     shared: Arc<Shared>,
     reply_id: ReplyId,

@@ -38,6 +38,30 @@ use std::{collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
 /// Something that an agent can do: a function, a server's offer, another agent.
 ///
 /// Most tools are written with `#[tool]`; this trait is for those whose schema is known only at run time.
+///
+/// ```
+/// use agentscope_core::{Context, Tool, ToolChunk, ToolRequest, ToolSpec, ToolStream};
+/// use futures_util::{StreamExt, stream};
+/// use std::sync::Arc;
+///
+/// /// A tool as a server describes it.
+/// struct Offered(Arc<ToolSpec>);
+///
+/// impl Tool for Offered {
+///     fn spec(&self) -> Arc<ToolSpec> { Arc::clone(&self.0) }
+///     fn call(&self, req: ToolRequest, _: Context) -> ToolStream {
+///         Box::pin(stream::iter(["asked for ".to_owned(), req.input.to_string()]).map(|text| Ok(ToolChunk::text(text))))
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let schema = serde_json::json!({"type": "object", "properties": {"id": {"type": "integer"}}});
+/// let tool = Offered(Arc::new(ToolSpec::new("lookup", "Looks something up.", schema).read_only()));
+/// let req = ToolRequest::new("c1", "lookup", serde_json::json!({"id": 7}));
+/// let chunks: Vec<_> = tool.call(req, Context::new()).collect().await;
+/// assert_eq!(chunks[1].as_ref().unwrap(), &ToolChunk::text(r#"{"id":7}"#));
+/// # Ok(()) }
+/// ```
 pub trait Tool: Send + Sync + 'static {
     /// What the model is told, and how the tool may be run.
     fn spec(&self) -> Arc<ToolSpec>;
@@ -165,6 +189,11 @@ impl Default for ToolSpec {
 }
 
 /// One run of a tool.
+///
+/// ```
+/// let req = agentscope_core::ToolRequest::new("c1", "weather", serde_json::json!({"city": "Oslo"}));
+/// assert_eq!((req.input["city"].as_str(), req.slots.len()), (Some("Oslo"), 0));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ToolRequest {
@@ -187,6 +216,14 @@ impl ToolRequest {
 }
 
 /// A piece of a tool's output.
+///
+/// ```
+/// use agentscope_core::ToolChunk;
+///
+/// let plan = ToolChunk::Slot { key: "plan".into(), value: serde_json::json!({"steps": []}) };
+/// assert_eq!(serde_json::from_str::<ToolChunk>(&serde_json::to_string(&plan)?)?, plan);
+/// # Ok::<_, serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -240,6 +277,35 @@ impl<T: Tool + ?Sized> Tool for Arc<T> {
 }
 
 /// Tools that are known only at run time: of an MCP server, a folder of skills, a sandbox.
+///
+/// ```
+/// use agentscope_core::{AgentState, Result, Tool, Toolset, View, tool};
+/// use std::sync::Arc;
+///
+/// /// Looks into the archive.
+/// #[tool(read_only)]
+/// async fn archive(
+///     /// What to look for.
+///     query: String,
+/// ) -> String {
+///     format!("nothing about {query}")
+/// }
+///
+/// /// The archive, once the conversation has begun.
+/// struct Library;
+///
+/// #[async_trait::async_trait]
+/// impl Toolset for Library {
+///     fn name(&self) -> &str { "library" }
+///     async fn tools(&self, view: &View) -> Result<Vec<Arc<dyn Tool>>> {
+///         Ok(if view.messages().is_empty() { vec![] } else { vec![Arc::new(archive)] })
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// assert!(Library.tools(&AgentState::default().view()).await?.is_empty());
+/// # Ok(()) }
+/// ```
 #[async_trait]
 pub trait Toolset: Send + Sync + 'static {
     /// What it is called, for errors and configurations.

@@ -29,7 +29,8 @@ pub trait ToolExt: Tool + Sized {
     /// Sets an argument that the model can neither see nor change, such as on whose behalf the tool runs.
     ///
     /// The argument leaves the schema. It is put in last, and a model that passes it gets an error. So does every call where
-    /// the tool has no such argument: a misspelled preset must not leave the real one open.
+    /// the tool has no such argument: a misspelled preset must not leave the real one open. Whoever runs an external tool puts
+    /// the argument in.
     fn preset(self, argument: impl Into<Name>, value: impl Into<Value>) -> Arc<dyn Tool> {
         preset::preset(Arc::new(self), argument.into(), value.into())
     }

@@ -112,7 +112,8 @@ impl Toolkit {
     }
 
     /// Adds the tool [`META_TOOL`], by which the model itself says which groups it needs. It does nothing else, so it asks for
-    /// no approval.
+    /// no approval. It is left out while there are no groups, and knows only those of this toolkit: an agent with several
+    /// toolkits gives it to one of them.
     #[must_use]
     pub fn meta_tool(mut self) -> Self {
         self.meta_tool = true;

@@ -13,8 +13,21 @@ pub mod prelude {
     pub use agentscope_agent::console;
     pub use agentscope_agent::{AgentTool, ReActAgent};
     pub use agentscope_core::{
-        Agent, AgentExt, ChatModel, ContentBlock, Context, Decision, Error, ErrorKind, Event, EventKind,
-        EventStream, Finish, Input, Interrupt, Middleware, ModelCard, ModelDelta, ModelRequest, Msg, Next,
-        Reason, Result, Role, Tool, ToolCall, ToolResult, Toolset, agent_fn, model_fn,
+        Agent, AgentExt, AgentState, BoxFuture, CallState, ChatModel, ContentBlock, Context, Decision, Error,
+        ErrorKind, Event, EventKind, EventStream, Finish, FinishReason, Input, Interrupt, Middleware,
+        ModelCard, ModelDelta, ModelRequest, ModelStream, Msg, Next, Permission, PermissionRequest, Reason,
+        ReplyRequest, Result, Role, ScriptedModel, StateStore, Tool, ToolCall, ToolChunk, ToolRequest,
+        ToolResult, ToolSpec, ToolState, ToolStream, Toolset, agent_fn, model_fn,
     };
+}
+
+/// The pages of the repository, whose code is compiled and run as that of the crates is.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../README_zh.md")]
+    struct ReadmeZh;
+    #[doc = include_str!("../../../docs/guide.md")]
+    struct Guide;
 }

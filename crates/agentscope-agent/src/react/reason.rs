@@ -101,7 +101,7 @@ impl Work {
         let mut stopped = pin!(stop.triggered());
         let mut blocks = Blocks::new(self.turn.open().map_or(0, |open| open.msg.content.len()));
         let mut usage: Option<Usage> = None;
-        let mut finish_reason = FinishReason::Stop;
+        let mut finish_reason = None;
         loop {
             consume_budget().await; // a model that is never pending must not keep the others of this thread waiting
             let delta = tokio::select! {
@@ -119,7 +119,7 @@ impl Work {
                     return Ok(None);
                 }
                 Some(ModelDelta::Usage(spent)) => usage = Some(spent),
-                Some(ModelDelta::Finish { reason }) => finish_reason = reason,
+                Some(ModelDelta::Finish { reason }) => finish_reason = Some(reason),
                 Some(delta) => {
                     if let Some(event) = blocks.place(delta, |id| self.is_taken(id)) {
                         self.turn.emit(event);
@@ -127,6 +127,13 @@ impl Work {
                 }
             }
         }
+        let Some(finish_reason) = finish_reason else {
+            let message = format!(
+                "the answer of the model `{}` broke off: it ended without `ModelDelta::Finish`, so it is not known to be whole",
+                self.config.model.card().name
+            );
+            return Err(Error::new(ErrorKind::Protocol, message));
+        };
         self.turn.emit(EventKind::ModelEnd { usage, finish_reason: finish_reason.clone() });
         Ok(Some(finish_reason))
     }

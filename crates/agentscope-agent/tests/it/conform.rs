@@ -3,8 +3,8 @@
 use crate::support::Probe;
 use agentscope_agent::ReActAgent;
 use agentscope_core::{
-    AgentState, ChatModel, Context, IntoAnswer, ModelCard, ModelDelta, ModelRequest, ModelStream, Msg,
-    Result, ToolSpec, agent_fn, model_fn,
+    AgentState, ChatModel, Context, FinishReason, IntoAnswer, ModelCard, ModelDelta, ModelRequest,
+    ModelStream, Msg, Result, ToolSpec, agent_fn, model_fn,
     testing::conformance::{Subject, agent},
 };
 use futures_util::{StreamExt, stream};
@@ -23,7 +23,7 @@ impl ChatModel for Busy {
     }
     fn call(&self, req: ModelRequest, _: Context) -> ModelStream {
         let results = req.messages.last().map_or(0, |msg| msg.results().count());
-        let answer = match results {
+        let mut answer = match results {
             0 => vec![
                 ModelDelta::text("Let "),
                 ModelDelta::text("me see. "),
@@ -34,6 +34,7 @@ impl ChatModel for Busy {
             2 => vec![ModelDelta::tool_call(0, "c", "act", "{}"), ModelDelta::tool_call(1, "d", "act", "{}")],
             _ => "All is done.".split_inclusive(' ').map(ModelDelta::text).collect(),
         };
+        answer.push(ModelDelta::Finish { reason: FinishReason::Stop });
         Box::pin(stream::iter(answer.into_answer()).then(|delta| async {
             tokio::time::sleep(Duration::from_millis(1)).await;
             Ok(delta)

@@ -4,9 +4,9 @@ use crate::support::{Probe, echo, results};
 use agentscope_agent::ReActAgent;
 use agentscope_core::{
     Agent, AgentExt, AgentState, BoxFuture, CallState, Change, ChatModel, ContentBlock, Context, ErrorKind,
-    Event, EventKind, Finish, Host, Input, MemoryStore, Middleware, ModelCard, ModelDelta, ModelRequest,
-    ModelStream, Msg, Next, ReplyRequest, Result, Role, ScriptedModel, SessionKey, StateStore, Step, Tool,
-    ToolChunk, ToolRequest, ToolSpec, ToolState, ToolStream, Version, agent_fn, model_fn,
+    Event, EventKind, Finish, FinishReason, Host, Input, MemoryStore, Middleware, ModelCard, ModelDelta,
+    ModelRequest, ModelStream, Msg, Next, ReplyRequest, Result, Role, ScriptedModel, SessionKey, StateStore,
+    Step, Tool, ToolChunk, ToolRequest, ToolSpec, ToolState, ToolStream, Version, agent_fn, model_fn,
     testing::{Line, call, say},
 };
 use futures_util::{StreamExt, stream};
@@ -93,7 +93,7 @@ async fn law_1_three_verbs_have_one_shape_and_each_may_live_across_a_wire() {
     assert_eq!(*counting.0.lock().unwrap(), ["reply", "model", "tool", "model"]);
 }
 
-/// A store that remembers each commit.
+/// A store that takes a moment and remembers each commit.
 #[derive(Clone, Default)]
 struct Recording {
     inner: MemoryStore,
@@ -106,6 +106,7 @@ impl StateStore for Recording {
         self.inner.load(key).await
     }
     async fn commit(&self, key: &SessionKey, expected: Version, changes: &[Change]) -> Result<Version> {
+        tokio::task::yield_now().await; // others may look meanwhile
         let version = self.inner.commit(key, expected, changes).await?;
         self.commits.lock().unwrap().push(changes.to_vec());
         Ok(version)
@@ -281,6 +282,26 @@ async fn law_6_that_a_tool_started_is_saved_before_it_runs() {
     assert_eq!(*saved_before.lock().unwrap(), Some(true));
 }
 
+#[tokio::test(start_paused = true)]
+async fn law_6_a_result_is_saved_when_it_comes_though_others_still_run() {
+    let store = Recording::default();
+    let slow = Probe::new("slow", |_, _| async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        Ok("slow".into())
+    });
+    let line = Line::new().call("a", "look", json!({})).call("b", "slow", json!({}));
+    let agent = ReActAgent::new("A", ScriptedModel::new([line, say("Done.")]))
+        .tool(look())
+        .tool(slow.with(ToolSpec::read_only))
+        .store(store.clone())
+        .session("s");
+    let reply = agent.reply("go").start();
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let open = store.load(agent.mailbox().key()).await.unwrap().unwrap().state.open.unwrap();
+    assert_eq!(results(&open.msg), [("a".into(), ToolState::Success, "seen".into())]);
+    reply.await.unwrap();
+}
+
 #[tokio::test]
 async fn law_6_the_end_is_seen_only_when_it_is_saved() {
     let store = Recording::default();
@@ -303,10 +324,12 @@ impl ChatModel for Endless {
         &self.0
     }
     fn call(&self, _: ModelRequest, _: Context) -> ModelStream {
-        Box::pin(stream::iter(0..self.1).map(|n| {
+        let end = stream::iter([Ok(ModelDelta::Finish { reason: FinishReason::Stop })]);
+        let pieces = stream::iter(0..self.1).map(|n| {
             // Every third piece is a block of its own, so that joining alone does not help.
             Ok(ModelDelta::Text { block: n as u32 / 3, delta: "word ".into() })
-        }))
+        });
+        Box::pin(pieces.chain(end))
     }
 }
 
@@ -334,7 +357,8 @@ async fn law_7_queues_have_limits_that_are_reported() {
     });
     let running: Vec<_> = (0..1024).map(|_| agent.reply("go").start()).collect();
     tokio::task::yield_now().await;
-    let refused = agent.reply("one too many").await.unwrap_err();
+    let refused = tokio::time::timeout(Duration::from_secs(60), agent.reply("one too many")).await;
+    let refused = refused.expect("it is refused at once").unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Unavailable);
     assert!(refused.retry_after().is_some(), "{refused}");
     drop(running);

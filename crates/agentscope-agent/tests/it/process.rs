@@ -7,7 +7,6 @@ use agentscope_core::{
     Msg, Role, ScriptedModel, SessionKey, StateStore, Step, ToolSpec, ToolState, model_fn,
     testing::{FileStore, call, say},
 };
-use futures_util::StreamExt;
 use serde_json::json;
 use std::{
     collections::HashMap,

@@ -4,7 +4,7 @@ use crate::support::{Probe, echo, results};
 use agentscope_agent::ReActAgent;
 use agentscope_core::{
     AgentExt, CallState, ContentBlock, Decision, Error, ErrorKind, EventKind, Finish, FinishReason, Input,
-    Interrupt, ModelCard, Msg, Reason, ScriptedModel, ToolChoice, ToolSpec, ToolState,
+    Interrupt, MemoryStore, ModelCard, Msg, Reason, ScriptedModel, ToolChoice, ToolSpec, ToolState,
     testing::{Line, call, fail, say},
 };
 use futures_util::StreamExt;
@@ -253,7 +253,8 @@ async fn an_agent_is_a_tool_of_another_and_its_events_are_inner() {
     }
     assert!(inner_events > 5);
     let state = outer.snapshot().await.unwrap();
-    assert_eq!(results(&state.context[1].msg)[0].2, "a poem", "only what it says leaves it");
+    let result = state.context[1].msg.results().next().unwrap();
+    assert_eq!(result.output, ["a poem".into()], "only what it says leaves it");
 }
 
 #[tokio::test]
@@ -331,7 +332,8 @@ async fn a_tool_that_panics_or_never_returns_is_an_error_to_the_model() {
         .with(|spec| spec.read_only().timeout(Duration::from_secs(3)));
     let line = Line::new().call("a", "panics", json!({})).call("b", "hangs", json!({}));
     let agent = ReActAgent::new("Friday", ScriptedModel::new([line, say("ok")])).tool(panics).tool(hangs);
-    let msg = agent.reply("go").await.unwrap();
+    let reply = tokio::time::timeout(Duration::from_secs(60), agent.reply("go"));
+    let msg = reply.await.expect("it is not waited for for ever").unwrap();
     let results = results(&msg);
     assert!(results[0].2.contains("panicked"), "{results:?}");
     assert!(results[1].2.contains("timed out after 3 s"), "{results:?}");
@@ -435,6 +437,12 @@ async fn external_calls_wait_for_their_results() {
     }
     assert!(asked);
     let result = agentscope_core::ToolResult::success("c1", "echo", "done outside");
+    let before = agent.snapshot().await.unwrap();
+    let mut early = result.clone();
+    early.state = ToolState::Running;
+    let refused = agent.reply(early).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{refused}");
+    assert_eq!(agent.snapshot().await.unwrap(), before);
     let msg = agent.reply(result).await.unwrap();
     assert_eq!((msg.text().as_str(), tool.runs()), ("ok", (0, 0)));
     assert_eq!(results(&msg)[0].2, "done outside");
@@ -463,20 +471,54 @@ impl agentscope_core::ChatModel for Shaky {
         _: agentscope_core::Context,
     ) -> agentscope_core::ModelStream {
         let boom = !self.1.swap(true, std::sync::atomic::Ordering::SeqCst);
-        Box::pin(futures_util::stream::iter(0..3).then(move |n| async move {
+        let end = [Ok(agentscope_core::ModelDelta::Finish { reason: FinishReason::Stop })];
+        let words = futures_util::stream::iter(0..3).then(move |n| async move {
             tokio::task::yield_now().await;
             assert!(!boom || n < 2, "planted");
             Ok(agentscope_core::ModelDelta::text(format!("word{n} ")))
-        }))
+        });
+        Box::pin(words.chain(futures_util::stream::iter(end)))
     }
 }
 
 #[tokio::test]
 async fn a_panic_in_mid_answer_leaves_what_was_before_the_step() {
-    let agent = ReActAgent::new("Friday", Shaky(ModelCard::new("shaky"), Default::default()));
+    let shaky = || ReActAgent::new("Friday", Shaky(ModelCard::new("shaky"), Default::default()));
+    for agent in [shaky(), shaky().store(MemoryStore::new()).session("s")] {
+        let error = agent.reply("go").await.unwrap_err();
+        assert!(error.message().contains("panicked"), "{error}");
+        let open = agent.snapshot().await.unwrap().open.unwrap();
+        assert_eq!(open.msg.content, [], "half an answer is no answer");
+        let msg = agent.reply(Input::Continue).await.unwrap();
+        assert_eq!(msg.text(), "word0 word1 word2 ");
+        assert_eq!(agent.snapshot().await.unwrap().context.len(), 2);
+    }
+}
+
+/// A model whose connection closes in mid-answer without an error.
+struct CutOff(ModelCard);
+
+impl agentscope_core::ChatModel for CutOff {
+    fn card(&self) -> &ModelCard {
+        &self.0
+    }
+    fn call(
+        &self,
+        _: agentscope_core::ModelRequest,
+        _: agentscope_core::Context,
+    ) -> agentscope_core::ModelStream {
+        Box::pin(futures_util::stream::iter([Ok(agentscope_core::ModelDelta::tool_call(
+            0, "c1", "echo", "{}",
+        ))]))
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_an_error_and_its_calls_are_not_run() {
+    let tool = echo();
+    let agent = ReActAgent::new("Friday", CutOff(ModelCard::new("cut"))).tool(tool.clone());
     let error = agent.reply("go").await.unwrap_err();
-    assert!(error.message().contains("panicked"), "{error}");
-    let msg = agent.reply(Input::Continue).await.unwrap();
-    assert_eq!(msg.text(), "word0 word1 word2 ", "half an answer is no answer");
-    assert_eq!(agent.snapshot().await.unwrap().context.len(), 2);
+    assert!(error.kind() == ErrorKind::Protocol && error.message().contains("broke off"), "{error}");
+    assert_eq!(tool.runs(), (0, 0));
+    assert!(agent.snapshot().await.unwrap().is_well_formed());
 }

@@ -9,7 +9,7 @@ use agentscope_core::{
     Agent, AgentExt, AgentState, CallState, Context, Decision, Error, ErrorKind, Event, EventKind,
     EventStream, Finish, Input, Interrupt, Msg, Reason, ReplyRequest, Role, ToolResult, ToolState,
 };
-use futures_util::{StreamExt, future::join_all};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},

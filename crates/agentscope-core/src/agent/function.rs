@@ -45,6 +45,13 @@ where
 }
 
 /// An agent made by [`agent_fn`]. Clones are the same agent.
+///
+/// ```
+/// use agentscope_core::{Agent, Msg, agent_fn};
+///
+/// let echo = agent_fn("Echo", |msgs, _| async move { Ok(Msg::assistant("Echo", msgs[0].text())) });
+/// assert_eq!(echo.describe("Says it again.").card().description, "Says it again.");
+/// ```
 #[derive(Clone)]
 pub struct FnAgent {
     card: Arc<AgentCard>,

@@ -2,7 +2,7 @@ use super::sugar::RunningReply;
 use crate::{
     error::{Error, ErrorKind, Result},
     id::{CallId, Name, ReplyId},
-    message::{ContentBlock, Msg, ToolResult},
+    message::{CallState, ContentBlock, Msg, ToolResult},
 };
 use futures_util::future::{BoxFuture, Shared};
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,15 @@ pub struct ReplyRequest {
 }
 
 /// What a reply is for.
+///
+/// ```
+/// use agentscope_core::{Decision, Input, Msg};
+///
+/// assert!(matches!(Input::from(["one", "two"]), Input::Messages(items) if items.len() == 2));
+/// assert!(matches!(Input::from(Msg::user("hi").named("Alice")), Input::Messages(_)));
+/// assert!(matches!(Input::from(Decision::allow("c1")), Input::Decisions(_)));
+/// assert!(matches!(Input::from(()), Input::Continue));
+/// ```
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -48,6 +57,16 @@ pub enum Input {
 }
 
 /// A message of a request, or the promise of one.
+///
+/// ```
+/// use agentscope_core::{AgentExt, Item, Msg, agent_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let echo = agent_fn("Echo", |msgs, _| async move { Ok(Msg::assistant("Echo", msgs[0].text())) });
+/// assert!(matches!(Item::from("hi"), Item::Msg(_)));
+/// assert!(matches!(Item::from(&echo.reply("hi").start()), Item::Pending(_)));
+/// # }
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -62,6 +81,18 @@ pub enum Item {
 ///
 /// Its lease keeps the reply going; when the last one is dropped, the reply is interrupted. The lease does not travel: a
 /// transport takes it over when it encodes the reference.
+///
+/// ```
+/// use agentscope_core::{AgentExt, Msg, ReplyRef, agent_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let echo = agent_fn("Echo", |msgs, _| async move { Ok(Msg::assistant("Echo", msgs[0].text())) });
+/// let draft = echo.reply("hi").start().reference();
+/// let copy: ReplyRef = serde_json::from_str(&serde_json::to_string(&draft)?)?;
+/// assert!(copy.reply_id == draft.reply_id && copy.lease.is_none());
+/// assert_eq!(echo.reply(draft).await?.text(), "hi");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReplyRef {
@@ -76,6 +107,16 @@ pub struct ReplyRef {
 }
 
 /// Keeps a reply going, and knows its message when it is there. Clones share it.
+///
+/// ```
+/// use agentscope_core::{AgentExt, Msg, agent_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let echo = agent_fn("Echo", |msgs, _| async move { Ok(Msg::assistant("Echo", msgs[0].text())) });
+/// let lease = echo.reply("hi").start().reference().lease.unwrap();
+/// assert_eq!(lease.message().await?.text(), "hi");
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Lease(pub(super) Shared<BoxFuture<'static, Result<Arc<Msg>>>>);
 
@@ -146,6 +187,30 @@ impl Decision {
 
     fn new(call_id: CallId, verdict: Verdict) -> Self {
         Self { reply_id: None, call_id, verdict, input: None, rules: Vec::new(), note: None }
+    }
+
+    /// All calls of `reply` that ask may run, if it is still this reply that waits.
+    ///
+    /// ```
+    /// use agentscope_core::{CallState, Decision, Msg, ToolCall};
+    ///
+    /// let mut call = ToolCall::new("c1", "act", "{}");
+    /// call.state = CallState::Asking;
+    /// let reply = Msg::assistant("Friday", "May I?").with(call);
+    /// assert_eq!(Decision::allow_all(&reply), [Decision::allow("c1").of_reply(&reply.id)]);
+    /// ```
+    pub fn allow_all(reply: &Msg) -> Vec<Self> {
+        Self::about(reply, Self::allow)
+    }
+
+    /// No call of `reply` that asks may run, if it is still this reply that waits.
+    pub fn deny_all(reply: &Msg) -> Vec<Self> {
+        Self::about(reply, Self::deny)
+    }
+
+    fn about(reply: &Msg, decide: fn(CallId) -> Self) -> Vec<Self> {
+        let asking = reply.open_calls().filter(|call| call.state == CallState::Asking);
+        asking.map(|call| decide(call.id.clone()).of_reply(&reply.id)).collect()
     }
 
     /// Only for this reply: an error if another one waits.

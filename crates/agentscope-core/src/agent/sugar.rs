@@ -33,6 +33,8 @@ pub trait AgentExt: Agent {
             agent: self,
             req: ReplyRequest::from(input.into()),
             cx: Context::current(),
+            stop: None,
+            deadline: None,
             detached: false,
             output: PhantomData,
         }
@@ -42,22 +44,57 @@ pub trait AgentExt: Agent {
 impl<A: Agent + ?Sized> AgentExt for A {}
 
 /// A request that is being made.
+///
+/// ```
+/// use agentscope_core::{AgentExt, Interrupt, Msg, agent_fn};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let echo = agent_fn("Echo", |msgs, _| async move { Ok(Msg::assistant("Echo", msgs[0].text())) });
+/// let stop = Interrupt::new();
+/// let reply = echo.reply("hi").interrupt(&stop).deadline(Duration::from_secs(60));
+/// assert_eq!(reply.await?.text(), "hi");
+/// # Ok(()) }
+/// ```
 #[must_use = "a reply does nothing until it is awaited, streamed or started"]
 pub struct Reply<'a, A: ?Sized, T> {
     agent: &'a A,
     req: ReplyRequest,
     cx: Context,
+    stop: Option<Interrupt>,
+    deadline: Option<Duration>,
     detached: bool,
     output: PhantomData<fn() -> T>,
 }
 
 /// Marks a [`Reply`] that gives a `T` when awaited.
+///
+/// ```
+/// use agentscope_core::{AgentExt, Msg, agent_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let adder = agent_fn("Adder", |msgs, _| async move {
+///     let mut msg = Msg::assistant("Adder", "done");
+///     msg.output = Some(msgs[0].text().split('+').filter_map(|it| it.parse::<u32>().ok()).sum::<u32>().into());
+///     Ok(msg)
+/// });
+/// assert_eq!(adder.reply("17+23").typed::<u32>().await?, 40);
+/// # Ok(()) }
+/// ```
 pub struct Typed<T>(PhantomData<T>);
 
 impl<'a, A: Agent + ?Sized, T> Reply<'a, A, T> {
     /// The events, as they happen.
     pub fn stream(self) -> EventStream {
-        let stream = self.agent.call(self.req, self.cx);
+        let mut cx = self.cx;
+        if let Some(stop) = self.stop {
+            let both = cx.interrupt().joined(&stop);
+            cx = cx.with_interrupt(both);
+        }
+        if let Some(time) = self.deadline {
+            cx = cx.with_deadline(time);
+        }
+        let stream = self.agent.call(self.req, cx);
         if self.detached { stream.detach() } else { stream }
     }
 
@@ -68,14 +105,16 @@ impl<'a, A: Agent + ?Sized, T> Reply<'a, A, T> {
 
     /// Stopped by `interrupt` too.
     pub fn interrupt(mut self, interrupt: &Interrupt) -> Self {
-        let both = self.cx.interrupt().joined(interrupt);
-        self.cx = self.cx.with_interrupt(both);
+        self.stop = Some(match self.stop {
+            Some(stop) => stop.joined(interrupt),
+            None => interrupt.clone(),
+        });
         self
     }
 
     /// Fails with [`ErrorKind::Timeout`] if it is not over in `time`.
     pub fn deadline(mut self, time: Duration) -> Self {
-        self.cx = self.cx.with_deadline(time);
+        self.deadline = Some(self.deadline.map_or(time, |earlier| earlier.min(time)));
         self
     }
 
@@ -98,7 +137,15 @@ impl<'a, A: Agent + ?Sized, T> Reply<'a, A, T> {
     /// When awaited: [`ErrorKind::Refused`] if the agent gave none.
     pub fn typed<U: DeserializeOwned + JsonSchema>(mut self) -> Reply<'a, A, Typed<U>> {
         self.req.output_schema = Some(Arc::new(schemars::schema_for!(U).into()));
-        Reply { agent: self.agent, req: self.req, cx: self.cx, detached: self.detached, output: PhantomData }
+        Reply {
+            agent: self.agent,
+            req: self.req,
+            cx: self.cx,
+            stop: self.stop,
+            deadline: self.deadline,
+            detached: self.detached,
+            output: PhantomData,
+        }
     }
 }
 
@@ -142,6 +189,17 @@ impl<A: Agent + ?Sized, T: DeserializeOwned + Send + 'static> IntoFuture for Rep
 
 /// A reply that runs, and can be passed on before it is there. Clones are the same reply; when the last one is dropped, the
 /// reply is interrupted.
+///
+/// ```
+/// use agentscope_core::{AgentExt, Msg, agent_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let echo = agent_fn("Echo", |msgs, _| async move { Ok(Msg::assistant("Echo", msgs[0].text())) });
+/// let running = echo.reply("hi").start();
+/// let again = running.clone();
+/// assert_eq!(running.await?.id, again.await?.id, "one reply, awaited twice");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct RunningReply {
     reference: ReplyRef,

@@ -22,6 +22,24 @@ use std::{collections::HashSet, sync::Arc};
 pub const ALLOWED_SLOT: &str = "allowed_tools";
 
 /// What became of a request.
+///
+/// ```
+/// use agentscope_core::{Context, EventStream, Finish, Input, Mailbox, Opened, ReplyRequest};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let mailbox = Mailbox::new();
+/// let opening = mailbox.clone();
+/// let reply = EventStream::spawn(Context::new(), |sink, cx| async move {
+///     match opening.open(&"Nobody".into(), ReplyRequest::from(Input::from("hi")), 0, &cx, sink).await? {
+///         Opened::Turn(turn) => turn.end(Finish::Completed, None).await,
+///         Opened::Aborted(turn) => turn.end(Finish::Interrupted, None).await,
+///         _ => Ok(()),
+///     }
+/// });
+/// assert_eq!(reply.await?.finish, Some(Finish::Completed));
+/// assert_eq!(mailbox.snapshot().await?.context.len(), 2, "what was asked, and an empty reply");
+/// # Ok(()) }
+/// ```
 pub enum Opened {
     /// It is this reply's turn; ask [`crate::Step::of`] what to do.
     Turn(Turn),
@@ -212,6 +230,7 @@ fn each_once<'a>(ids: impl Iterator<Item = &'a CallId>) -> Result<()> {
     Ok(())
 }
 
+/// What follows from decisions. A tool that is allowed for good is so at once: its other calls that ask need not be decided.
 fn decided(open: &OpenReply, decisions: &[Decision]) -> Result<Vec<EventKind>> {
     each_once(decisions.iter().map(|decision| &decision.call_id))?;
     let each = decisions.iter().map(|decision| {
@@ -222,15 +241,22 @@ fn decided(open: &OpenReply, decisions: &[Decision]) -> Result<Vec<EventKind>> {
         }
         let call = waiting_call(open, &decision.call_id, &CallState::Asking)?;
         Ok(match decision.verdict {
-            Verdict::Allow => EventKind::ToolCallState {
-                id: call.id.clone(),
-                state: CallState::Allowed,
-                input: decision.input.clone(),
-            },
+            Verdict::Allow => allowed(call, decision.input.clone()),
             Verdict::Deny => EventKind::ToolResult(denied(call, decision.note.as_deref())),
         })
     });
-    each.collect()
+    let mut events: Vec<EventKind> = each.collect::<Result<_>>()?;
+    let asking = open.msg.open_calls().filter(|call| call.state == CallState::Asking);
+    let settled = asking.filter(|call| {
+        let decided = decisions.iter().any(|decision| decision.call_id == call.id);
+        !decided && allowed_for_good(decisions).any(|name| *name == call.name)
+    });
+    events.extend(settled.map(|call| allowed(call, None)));
+    Ok(events)
+}
+
+fn allowed(call: &ToolCall, input: Option<String>) -> EventKind {
+    EventKind::ToolCallState { id: call.id.clone(), state: CallState::Allowed, input }
 }
 
 fn denied(call: &ToolCall, note: Option<&str>) -> ToolResult {
@@ -269,16 +295,22 @@ fn waiting_call<'a>(open: &'a OpenReply, id: &str, state: &CallState) -> Result<
     })
 }
 
-/// The tools that are allowed for good, those of the decisions included, if these name any.
+/// The tools that are allowed for good, those of the decisions included, if these allow any.
 fn rules(turn: &Turn, input: &Input) -> Option<Value> {
     let Input::Decisions(decisions) = input else { return None };
-    let more: Vec<Value> =
-        decisions.iter().flat_map(|it| &it.rules).map(|name| name.as_str().into()).collect();
-    if more.is_empty() {
-        return None;
-    }
     let mut all = turn.state().slots.get(ALLOWED_SLOT).and_then(Value::as_array).cloned().unwrap_or_default();
-    all.extend(more);
-    all.dedup();
-    Some(Value::Array(all))
+    let before = all.len();
+    for name in allowed_for_good(decisions) {
+        if !all.iter().any(|known| *known == **name) {
+            all.push(name.as_str().into());
+        }
+    }
+    (all.len() > before).then_some(Value::Array(all))
+}
+
+fn allowed_for_good(decisions: &[Decision]) -> impl Iterator<Item = &Name> {
+    decisions
+        .iter()
+        .filter(|decision| decision.verdict == Verdict::Allow)
+        .flat_map(|decision| &decision.rules)
 }

@@ -2,15 +2,20 @@ use super::*;
 use crate::{
     agent::{Input, ReplyRequest},
     context::Context,
+    event::EventKind,
     message::Finish,
     state::MemoryStore,
     stream::EventStream,
 };
 use async_trait::async_trait;
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 /// A reply by an agent that says nothing.
 async fn reply(mailbox: &Mailbox, input: impl Into<Input>) -> Result<Msg> {
+    events(mailbox, input).await
+}
+
+fn events(mailbox: &Mailbox, input: impl Into<Input>) -> EventStream {
     let (mailbox, req) = (mailbox.clone(), ReplyRequest::from(input.into()));
     let run = move |sink, cx: Context| async move {
         match mailbox.open(&"A".into(), req, 0, &cx, sink).await? {
@@ -18,16 +23,18 @@ async fn reply(mailbox: &Mailbox, input: impl Into<Input>) -> Result<Msg> {
             Opened::Left => Ok(()),
         }
     };
-    EventStream::spawn(Context::new(), run).await
+    EventStream::spawn(Context::new(), run)
 }
 
-/// A store that can be told to be away, or to be another's.
+/// A store that can be told to be away, to be another's, or to be slow.
 #[derive(Default)]
 struct Moody {
     inner: MemoryStore,
     away: AtomicU32,
     /// The next commit is done, and its answer gets lost.
     forgets: AtomicBool,
+    /// How long a commit takes, in milliseconds.
+    slow: AtomicU64,
 }
 
 #[async_trait]
@@ -36,6 +43,7 @@ impl StateStore for Moody {
         self.inner.load(key).await
     }
     async fn commit(&self, key: &SessionKey, expected: Version, changes: &[Change]) -> Result<Version> {
+        tokio::time::sleep(Duration::from_millis(self.slow.load(Ordering::SeqCst))).await;
         if self.away.load(Ordering::SeqCst) > 0 {
             self.away.fetch_sub(1, Ordering::SeqCst);
             return Err(Error::new(ErrorKind::Unavailable, "the store is away"));
@@ -94,6 +102,60 @@ async fn a_store_that_stays_away_ends_the_reply_and_what_it_missed_is_saved_befo
     assert_eq!(saved(&store).await, ["one", "", "two", ""]);
     let stored = store.load(&"s".into()).await.unwrap().unwrap();
     assert_eq!(stored.state, mailbox.snapshot().await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_could_not_be_saved_is_told_as_failed_and_saved_as_it_was_told() {
+    let (store, mailbox) = moody();
+    let (goes, mine) = (Arc::clone(&store), mailbox.clone());
+    let run = move |sink, cx: Context| async move {
+        let req = ReplyRequest::from(Input::from("hi"));
+        let Opened::Turn(turn) = mine.open(&"A".into(), req, 0, &cx, sink).await? else { return Ok(()) };
+        goes.away.store(4, Ordering::SeqCst); // all tries of the end
+        turn.end(Finish::Completed, None).await
+    };
+    let mut events = EventStream::spawn(Context::new(), run);
+    let mut told = None;
+    while let Some(event) = events.next().await {
+        if let Ok(EventKind::ReplyEnd { finish, .. }) = event.map(|event| event.kind) {
+            told = Some(finish);
+        }
+    }
+    assert!(matches!(told, Some(Finish::Failed(_))), "{told:?}");
+    reply(&mailbox, "and now?").await.unwrap();
+    let stored = store.load(&"s".into()).await.unwrap().unwrap();
+    assert_eq!(stored.state.context[1].msg.finish, told);
+    assert_eq!(stored.state, mailbox.snapshot().await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_is_not_waited_for_for_ever() {
+    let (store, mailbox) = moody();
+    store.slow.store(u64::MAX, Ordering::SeqCst);
+    let reply = tokio::time::timeout(Duration::from_secs(120), reply(&mailbox, "hi")).await;
+    assert_eq!(reply.unwrap().unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_anybody_sees_of_an_end_is_saved_however_slow_the_store_is() {
+    let (store, mailbox) = moody();
+    store.slow.store(50, Ordering::SeqCst);
+    let mut events = events(&mailbox, "hi").start();
+    let read = async {
+        while let Some(event) = events.next().await {
+            if matches!(event.unwrap().kind, EventKind::ReplyEnd { .. }) {
+                assert_eq!(saved(&store).await, ["hi", ""], "the end was seen before it was saved");
+            }
+        }
+    };
+    let look = async {
+        tokio::task::yield_now().await; // the reply has its turn
+        let state = mailbox.snapshot().await.unwrap();
+        assert_eq!(state.context.len(), 2, "the reply is over");
+        let stored = store.load(&"s".into()).await.unwrap().unwrap();
+        assert_eq!(stored.state, state, "the conversation was given on before it was saved");
+    };
+    tokio::join!(read, look);
 }
 
 #[tokio::test(start_paused = true)]

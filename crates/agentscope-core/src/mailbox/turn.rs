@@ -15,6 +15,58 @@ use tokio::sync::OwnedMutexGuard;
 /// The turn of one reply: the state is its own until it [ends](Turn::end).
 ///
 /// To emit an event is to fold it into the state, to put it down for the store and to let it be seen, as one act.
+///
+/// An agent with a conversation of its own:
+///
+/// ```
+/// use agentscope_core::{
+///     Agent, AgentCard, AgentExt, BoxFuture, Context, EventKind, EventSink, EventStream, Finish, Mailbox, Msg, Opened,
+///     ReplyRequest, Result,
+/// };
+/// use std::sync::Arc;
+///
+/// /// Counts the messages of its conversation.
+/// #[derive(Clone)]
+/// struct Counter { card: Arc<AgentCard>, mailbox: Mailbox }
+///
+/// impl Counter {
+///     async fn drive(self, req: ReplyRequest, cx: Context, sink: EventSink) -> Result<()> {
+///         let mut turn = match self.mailbox.open(&self.card.name, req, 0, &cx, sink).await? {
+///             Opened::Turn(turn) => turn,
+///             Opened::Aborted(turn) => return turn.end(Finish::Interrupted, None).await,
+///             Opened::Left => return Ok(()),
+///         };
+///         let text = format!("{} so far", turn.state().messages().count());
+///         turn.emit(EventKind::Block { block: text.into() });
+///         let (finish, error) = turn.finish_of(&cx, Finish::Completed);
+///         turn.end(finish, error).await
+///     }
+/// }
+///
+/// impl Agent for Counter {
+///     fn card(&self) -> &AgentCard {
+///         &self.card
+///     }
+///     fn call(&self, req: ReplyRequest, cx: Context) -> EventStream {
+///         match cx.enter(&self.card.id, &self.mailbox.session()) {
+///             Err(error) => EventStream::fail(error), // it asks itself
+///             Ok(cx) => {
+///                 let this = self.clone();
+///                 EventStream::spawn(cx, move |sink, cx| this.drive(req, cx, sink))
+///             }
+///         }
+///     }
+///     fn observe(&self, msgs: Vec<Arc<Msg>>) -> BoxFuture<'static, Result<()>> {
+///         self.mailbox.observe(msgs)
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let counter = Counter { card: AgentCard::new("Counter").into(), mailbox: Mailbox::new() };
+/// assert_eq!(counter.reply("one").await?.text(), "1 so far");
+/// assert_eq!(counter.reply("two").await?.text(), "3 so far");
+/// # Ok(()) }
+/// ```
 pub struct Turn {
     hold: Hold,
     place: Place,

@@ -2,6 +2,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 /// A JSON object that keeps its order.
+///
+/// ```
+/// let map: agentscope_core::Map = serde_json::from_str(r#"{"z":1,"a":2}"#)?;
+/// assert_eq!(serde_json::to_string(&map)?, r#"{"z":1,"a":2}"#);
+/// # Ok::<_, serde_json::Error>(())
+/// ```
 pub type Map = serde_json::Map<String, Value>;
 
 /// Fields beside the ones we know: a provider's signature, or what a newer version wrote. Carried, never dropped; one

@@ -47,6 +47,29 @@ async fn awaiting_gives_the_whole_message_also_after_events_were_taken() {
 }
 
 #[tokio::test]
+async fn what_is_unread_becomes_one_event_that_counts_what_it_leaves_out_but_not_what_was_asked() {
+    const TOLD: usize = 3000;
+    let stream = EventStream::spawn(Context::new(), |mut sink, _| async move {
+        let mut msg = Arc::new(Msg::new("A", Role::Assistant, Vec::new()));
+        sink.emit(&mut msg, EventKind::RequireConfirm { calls: Vec::new() });
+        for n in 0..TOLD {
+            sink.emit(&mut msg, EventKind::Custom { name: "n".into(), value: n.into() });
+        }
+        sink.end(msg, EventKind::ReplyEnd { finish: Finish::Waiting, metadata: Default::default() });
+        Ok(())
+    });
+    let stream = stream.start();
+    tokio::task::yield_now().await;
+    let events: Vec<Event> = stream.map(|event| event.unwrap()).collect().await;
+    let count = |wanted: fn(&EventKind) -> u64| events.iter().map(|event| wanted(&event.kind)).sum::<u64>();
+    let asked = count(|kind| u64::from(matches!(kind, EventKind::RequireConfirm { .. })));
+    let seen = count(|kind| u64::from(matches!(kind, EventKind::Custom { .. })));
+    let left_out = count(|kind| if let EventKind::Resumed { dropped, .. } = kind { *dropped } else { 0 });
+    assert_eq!((asked, seen + left_out), (1, TOLD as u64));
+    assert!(events.len() <= 1026 && left_out > 0, "{} events were kept", events.len());
+}
+
+#[tokio::test]
 async fn a_wrapped_stream_that_ends_early_is_an_error() {
     let error = EventStream::wrap(futures_util::stream::empty()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Protocol);

@@ -73,6 +73,13 @@ pub fn call(id: impl Into<CallId>, name: impl Into<Name>, input: Value) -> Line 
 }
 
 /// No answer, but an error.
+///
+/// ```
+/// use agentscope_core::{Error, ErrorKind, ScriptedModel, testing::fail};
+///
+/// let away = fail(Error::new(ErrorKind::Unavailable, "try again later"));
+/// assert_eq!(ScriptedModel::new([away]).may_leave_lines().lines_left(), 1);
+/// ```
 pub fn fail(error: Error) -> Line {
     Line::new().fail(error)
 }

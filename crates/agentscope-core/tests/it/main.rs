@@ -2,4 +2,5 @@
 
 mod conformance;
 mod link;
+mod place;
 mod planted;

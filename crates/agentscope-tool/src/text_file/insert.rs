@@ -31,6 +31,11 @@ pub struct InsertTextFile {
 }
 
 /// [`InsertTextFile`] as AgentScope 1.x has it.
+///
+/// ```
+/// use agentscope_core::Tool;
+/// assert_eq!(agentscope_tool::insert_text_file().root("/tmp/agent").spec().name, "insert_text_file");
+/// ```
 pub fn insert_text_file() -> InsertTextFile {
     InsertTextFile::new()
 }

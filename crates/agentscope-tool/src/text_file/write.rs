@@ -33,6 +33,11 @@ pub struct WriteTextFile {
 }
 
 /// [`WriteTextFile`] as AgentScope 1.x has it.
+///
+/// ```
+/// use agentscope_core::Tool;
+/// assert_eq!(agentscope_tool::write_text_file().root("/tmp/agent").spec().name, "write_text_file");
+/// ```
 pub fn write_text_file() -> WriteTextFile {
     WriteTextFile::new()
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod adapt;
+mod conform;
 mod files;
 mod process;
 mod toolkit;

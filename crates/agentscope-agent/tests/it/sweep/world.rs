@@ -343,7 +343,8 @@ impl ChatModel for Whim {
     fn call(&self, req: ModelRequest, _: Context) -> ModelStream {
         let world = Arc::clone(&self.0);
         if *world.calm.lock().unwrap() {
-            return Box::pin(stream::iter([Ok(ModelDelta::text("fine"))]));
+            let end = ModelDelta::Finish { reason: FinishReason::Stop };
+            return Box::pin(stream::iter([Ok(ModelDelta::text("fine")), Ok(end)]));
         }
         let answer = self.answer(&req);
         let most = if world.chance(70) { world.up_to(20) } else { 0 };

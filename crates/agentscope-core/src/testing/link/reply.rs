@@ -7,7 +7,6 @@ use super::{
     wire::{LinkConnection, Lost},
 };
 use crate::{error::Result, event::Event, id::ReplyId, interrupt::Interrupt, stream::EventStream};
-use futures_util::StreamExt;
 use std::time::Duration;
 use tokio::{
     sync::mpsc,

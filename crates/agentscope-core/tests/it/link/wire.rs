@@ -4,7 +4,6 @@ use agentscope_core::{
     ReplyRequest, Result,
     testing::{Link, LinkConnection},
 };
-use futures_util::StreamExt;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};

@@ -5,7 +5,6 @@ use agentscope_core::{
     Finish, FinishReason, Mailbox, Msg, Opened, ReplyRequest, Result, ToolCall, ToolResult, Turn, Usage,
     testing::Link,
 };
-use futures_util::StreamExt;
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
 

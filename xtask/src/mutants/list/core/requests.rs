@@ -1,0 +1,100 @@
+//! What a request may do, and what leaves an agent.
+
+use crate::mutants::list::{AGENT, CORE, Mutant};
+
+const OPEN: &str = "crates/agentscope-core/src/mailbox/open.rs";
+const MESSAGE: &str = "crates/agentscope-core/src/message.rs";
+
+pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "waiting-reply-not-closed",
+        law: "6",
+        says: "a new request to a waiting agent does not close its open calls",
+        file: OPEN,
+        find: "            close_previous(&mut hold);\n",
+        replace: "            let _ = close_previous;\n",
+        packages: AGENT,
+        tests: &["react::", "keeps_the_laws"],
+    },
+    Mutant {
+        name: "denied-call-runs",
+        law: "6",
+        says: "a call that a person denied is run",
+        file: OPEN,
+        find: "Verdict::Deny => EventKind::ToolResult(denied(call, decision.note.as_deref())),",
+        replace: "Verdict::Deny => {\n                let _ = denied;\n                EventKind::ToolCallState { id: call.id.clone(), \
+                  state: CallState::Allowed, input: None }\n            }",
+        packages: AGENT,
+        tests: &["react::", "process::an_approval"],
+    },
+    Mutant {
+        name: "decision-for-another-reply",
+        law: "6",
+        says: "a decision about another reply is taken",
+        file: OPEN,
+        find: "is_some_and(|id| *id != open.msg.id)",
+        replace: "is_some_and(|id| *id != open.msg.id && false)",
+        packages: AGENT,
+        tests: &["react::"],
+    },
+    Mutant {
+        name: "running-result-taken",
+        law: "6",
+        says: "a result from outside that says that it still runs is taken",
+        file: OPEN,
+        find: "if result.state == ToolState::Running {",
+        replace: "if false {",
+        packages: AGENT,
+        tests: &["react::"],
+    },
+    Mutant {
+        name: "queued-message-lost",
+        law: "4",
+        says: "a request that is interrupted in the queue loses its messages",
+        file: OPEN,
+        find: "self.observe(brought).await?;",
+        replace: "drop(brought);",
+        packages: CORE,
+        tests: &["mailbox::"],
+    },
+    Mutant {
+        name: "re-entry-not-refused",
+        law: "7",
+        says: "an agent that is asked while it answers, by itself, waits for itself",
+        file: "crates/agentscope-core/src/context.rs",
+        find: "if self.path().contains(&next) {",
+        replace: "if false {",
+        packages: CORE,
+        tests: &["by_itself"],
+    },
+    Mutant {
+        name: "spoken-with-thoughts",
+        law: "8",
+        says: "what an agent says contains what it thinks",
+        file: MESSAGE,
+        find: "self.said().filter(|block| block.is_text() || block.media().is_some())",
+        replace: "self.said().filter(|block| !matches!(block, ContentBlock::ToolCall(_)))",
+        packages: AGENT,
+        tests: &["law_8"],
+    },
+    Mutant {
+        name: "spoken-from-the-beginning",
+        law: "8",
+        says: "what an agent says contains its words before the last tool result",
+        file: MESSAGE,
+        find: "self.content.iter().skip(last.map_or(0, |at| at + 1))",
+        replace: "self.content.iter().skip(last.map_or(0, |_| 0))",
+        packages: AGENT,
+        tests: &["law_8"],
+    },
+    Mutant {
+        name: "secret-shown",
+        law: "9",
+        says: "a secret is shown in a log",
+        file: "crates/agentscope-core/src/secret.rs",
+        find: "impl fmt::Debug for Secret {\n    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {\n        f.write_str(\"***\")",
+        replace: "impl fmt::Debug for Secret {\n    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {\n        f.write_str(&self.0)",
+        packages: AGENT,
+        tests: &["law_9"],
+    },
+];
