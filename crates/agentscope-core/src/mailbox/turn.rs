@@ -279,8 +279,13 @@ impl Turn {
             self.sink.stamp(EventKind::ReplyEnd { finish, metadata: std::mem::take(&mut self.metadata) });
         self.hold.fold(&end);
         if let Err(unsaved) = self.commit().await {
+            let failed = Finish::Failed((&unsaved).into());
             if !waits {
-                self.amend_end(&mut end, Finish::Failed((&unsaved).into()));
+                self.amend_end(&mut end, failed);
+            } else if let (ErrorKind::Conflict, EventKind::ReplyEnd { finish, .. }) =
+                (unsaved.kind(), &mut end.kind)
+            {
+                *finish = failed; // nothing waits here any more
             }
             error = Some(unsaved);
         }
