@@ -8,7 +8,7 @@ use agentscope_core::{
 };
 use futures_util::StreamExt;
 use serde_json::Value;
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{collections::HashSet, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     task::coop::consume_budget,
     time::{Instant, sleep},
@@ -135,7 +135,7 @@ impl Work {
                 Some(ModelDelta::Usage(spent)) => usage = Some(spent),
                 Some(ModelDelta::Finish { reason }) => finish_reason = Some(reason),
                 Some(delta) => {
-                    if let Some(event) = blocks.place(delta, |id| self.is_taken(id)) {
+                    if let Some(event) = blocks.place(delta, || self.taken()) {
                         self.turn.emit(event);
                     }
                 }
@@ -161,9 +161,9 @@ impl Work {
         Error::new(ErrorKind::Timeout, message)
     }
 
-    /// Whether a call of this reply has the id already: some providers count anew in each answer.
-    fn is_taken(&self, id: &str) -> bool {
-        self.turn.open().is_some_and(|open| open.msg.calls().any(|call| *call.id == *id))
+    /// The ids that calls of this reply have already: some providers count anew in each answer.
+    fn taken(&self) -> HashSet<&str> {
+        self.turn.open().into_iter().flat_map(|open| open.msg.calls()).map(|call| call.id.as_str()).collect()
     }
 
     /// What follows from an answer that ended.
@@ -263,7 +263,11 @@ impl Blocks {
         Self { next: u32::try_from(content_len).unwrap_or(u32::MAX), known: Vec::new() }
     }
 
-    fn place(&mut self, delta: ModelDelta, is_taken: impl Fn(&str) -> bool) -> Option<EventKind> {
+    fn place<'a>(
+        &mut self,
+        delta: ModelDelta,
+        taken: impl FnOnce() -> HashSet<&'a str>,
+    ) -> Option<EventKind> {
         Some(match delta {
             ModelDelta::Text { delta, .. } | ModelDelta::Thinking { delta, .. } if delta.is_empty() => {
                 return None;
@@ -282,7 +286,7 @@ impl Blocks {
                 EventKind::Extra { block: known.place, key, value }
             }
             ModelDelta::ToolCall { block, id, name, delta } => {
-                let (block, id) = self.call_at(block, id, is_taken);
+                let (block, id) = self.call_at(block, id, taken);
                 EventKind::ToolCallDelta { block, id, name, delta }
             }
             _ => return None,
@@ -293,14 +297,20 @@ impl Blocks {
         self.enter(kind, block, CallId::default).0
     }
 
-    fn call_at(&mut self, block: u32, id: CallId, is_taken: impl Fn(&str) -> bool) -> (u32, CallId) {
+    fn call_at<'a>(
+        &mut self,
+        block: u32,
+        id: CallId,
+        taken: impl FnOnce() -> HashSet<&'a str>,
+    ) -> (u32, CallId) {
         self.enter(Kind::Call, block, || {
             if id.is_empty() {
                 return CallId::random();
             }
+            let taken = taken();
             let mut unique = id.clone();
             let mut count = 2;
-            while is_taken(&unique) {
+            while taken.contains(unique.as_str()) {
                 unique = CallId::from(format!("{id}_{count}"));
                 count += 1;
             }

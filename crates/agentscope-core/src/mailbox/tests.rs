@@ -227,3 +227,19 @@ async fn a_commit_whose_answer_got_lost_is_no_conflict() {
     }
     assert_eq!(saved(&store).await, ["one", "", "two", ""]);
 }
+
+#[tokio::test]
+async fn a_reply_that_another_host_took_over_does_not_say_that_it_waits() {
+    let (store, mailbox) = moody();
+    let other = Arc::clone(&store);
+    let run = move |sink, cx: Context| async move {
+        let req = ReplyRequest::from(Input::from("hi"));
+        let Opened::Turn(turn) = mailbox.open(&"A".into(), req, 0, &cx, sink).await? else { return Ok(()) };
+        reply(&Mailbox::stored("s".into(), other), "mine now").await?;
+        turn.end(Finish::Waiting, None).await
+    };
+    let seen: Vec<_> = EventStream::spawn(Context::new(), run).collect().await;
+    let [.., Ok(end), Err(error)] = seen.as_slice() else { panic!("{seen:?}") };
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert!(matches!(&end.kind, EventKind::ReplyEnd { finish: Finish::Failed(_), .. }), "{end:?}");
+}

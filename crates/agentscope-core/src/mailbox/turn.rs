@@ -286,8 +286,13 @@ impl Turn {
             .stamp(EventKind::ReplyEnd { finish, metadata: Box::new(std::mem::take(&mut self.metadata)) });
         self.hold.fold(&end);
         if let Err(unsaved) = self.commit().await {
+            let failed = Finish::Failed((&unsaved).into());
             if !waits {
-                self.amend_end(&mut end, Finish::Failed((&unsaved).into()));
+                self.amend_end(&mut end, failed);
+            } else if let (ErrorKind::Conflict, EventKind::ReplyEnd { finish, .. }) =
+                (unsaved.kind(), &mut end.kind)
+            {
+                *finish = failed; // nothing waits here any more
             }
             error = Some(unsaved);
         }

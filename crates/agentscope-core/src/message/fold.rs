@@ -3,7 +3,7 @@
 use super::{CallState, ContentBlock, Media, Msg, Source, ToolCall, ToolResult, ToolState, Usage};
 use crate::event::{Event, EventKind};
 use serde_json::Value;
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 /// How to take back what was folded since the reply began, for [`EventKind::Rewind`]. Empty when the reply has ended.
 #[derive(Clone, Default)]
@@ -219,14 +219,16 @@ impl Msg {
             let is_it = |block: &ContentBlock| matches!(block, ContentBlock::ToolResult(it) if *it.id == *id);
             return self.content.iter().rposition(is_it).ok_or(self.content.len());
         };
-        let mut later_calls = Vec::new();
+        let mut later_calls = HashSet::new();
         let mut in_results = false;
         for (at, block) in self.content.iter().enumerate().skip(call + 1) {
             match block {
                 ContentBlock::ToolResult(result) if *result.id == *id => return Ok(at),
-                ContentBlock::ToolResult(result) if later_calls.contains(&&*result.id) => return Err(at),
+                ContentBlock::ToolResult(result) if later_calls.contains(&*result.id) => return Err(at),
                 ContentBlock::ToolResult(_) => in_results = true,
-                ContentBlock::ToolCall(call) if !in_results => later_calls.push(&*call.id),
+                ContentBlock::ToolCall(call) if !in_results => {
+                    later_calls.insert(&*call.id);
+                }
                 _ if in_results => return Err(at),
                 _ => {}
             }
