@@ -22,7 +22,7 @@ pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
     let name = args.name()?;
     let chosen = choose(list::all(), name.as_deref())?;
     if list {
-        chosen.iter().for_each(|Mutant { name, law, says, .. }| println!("{name} (law {law}): {says}"));
+        chosen.iter().for_each(|Mutant { name, rule, says, .. }| println!("{name} ({rule}): {says}"));
         return Ok(ExitCode::SUCCESS);
     }
     if write && name.is_some() {
@@ -37,10 +37,10 @@ pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
     prove_sound(&tree, runner, &chosen)?;
     let mut verdicts = Vec::with_capacity(chosen.len());
     for (at, mutant) in chosen.iter().enumerate() {
-        eprintln!("[{}/{}] {} (law {}): {}", at + 1, chosen.len(), mutant.name, mutant.law, mutant.says);
+        eprintln!("[{}/{}] {} ({}): {}", at + 1, chosen.len(), mutant.name, mutant.rule, mutant.says);
         let started = Instant::now();
         let verdict = judge(&tree, runner, mutant)?;
-        println!("{}: {} ({} s)", mutant.name, verdict.tell(NAMED), started.elapsed().as_secs());
+        println!("{}: {} ({} s)", mutant.name, verdict.tell(), started.elapsed().as_secs());
         verdicts.push((*mutant, verdict));
     }
     if write {
@@ -60,17 +60,21 @@ enum Verdict {
 }
 
 impl Verdict {
-    fn tell(&self, most: usize) -> String {
+    fn tell(&self) -> String {
         match self {
-            Self::Caught(by) => {
-                let more = by.len().saturating_sub(most);
-                let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-                let named: Vec<_> = by.iter().take(most).map(String::as_str).collect();
-                format!("caught by {}{more}", named.join(", "))
-            }
+            Self::Caught(by) => format!("caught by {}", named(by, "")),
             Self::Survived => "SURVIVED".to_owned(),
             Self::Broken(error) => format!("DOES NOT COMPILE\n{error}"),
         }
+    }
+}
+
+/// The first few names, each between two of `mark`.
+fn named(names: &[String], mark: &str) -> String {
+    let first: Vec<_> = names.iter().take(NAMED).map(|name| format!("{mark}{name}{mark}")).collect();
+    match names.len().saturating_sub(NAMED) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
     }
 }
 
@@ -115,12 +119,12 @@ fn judge(tree: &Tree, runner: Runner, mutant: &Mutant) -> Result<Verdict> {
 }
 
 fn close(verdicts: &[(&Mutant, Verdict)]) -> Result<ExitCode> {
-    let named = |wanted: fn(&Verdict) -> bool| -> Vec<&str> {
+    let those = |wanted: fn(&Verdict) -> bool| -> Vec<&str> {
         verdicts.iter().filter(|(_, verdict)| wanted(verdict)).map(|(mutant, _)| mutant.name).collect()
     };
-    let caught = named(|verdict| matches!(verdict, Verdict::Caught(_)));
-    let survived = named(|verdict| matches!(verdict, Verdict::Survived));
-    let broken = named(|verdict| matches!(verdict, Verdict::Broken(_)));
+    let caught = those(|verdict| matches!(verdict, Verdict::Caught(_)));
+    let survived = those(|verdict| matches!(verdict, Verdict::Survived));
+    let broken = those(|verdict| matches!(verdict, Verdict::Broken(_)));
     if !survived.is_empty() {
         eprintln!("survived: {}: no test holds these rules", survived.join(", "));
     }
@@ -151,20 +155,15 @@ fn table(verdicts: &[(&Mutant, Verdict)]) -> String {
          Each line is one rule broken on purpose, and the tests that fail because of it. Written by\n\
          `cargo xtask mutants --write`; a survivor fails that command. \"Hangs\" means that the test was ended at its\n\
          time limit, as it would be in `cargo xtask test`.\n\n\
-         | mutant | law | what was changed | caught by |\n| --- | --- | --- | --- |\n",
+         | mutant | rule | what was changed | caught by |\n| --- | --- | --- | --- |\n",
     );
-    for (Mutant { name, law, says, .. }, verdict) in verdicts {
+    for (Mutant { name, rule, says, .. }, verdict) in verdicts {
         let by = match verdict {
-            Verdict::Caught(by) => {
-                let named: Vec<_> = by.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
-                let more = by.len().saturating_sub(NAMED);
-                let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-                format!("{}{more}", named.join(", "))
-            }
+            Verdict::Caught(by) => named(by, "`"),
             Verdict::Survived => "**nothing**".to_owned(),
             Verdict::Broken(_) => "does not compile".to_owned(),
         };
-        let _ = writeln!(table, "| `{name}` | {law} | {says} | {by} |");
+        let _ = writeln!(table, "| `{name}` | {rule} | {says} | {by} |");
     }
     table
 }
@@ -186,8 +185,8 @@ mod tests {
     fn a_verdict_names_the_tests_of_laws_first() {
         let names = ["b", "laws::law_6_x", "a", "c"].map(str::to_owned).to_vec();
         let verdict = Verdict::from(Outcome::Failed(names));
-        assert_eq!(verdict.tell(3), "caught by laws::law_6_x, a, b and 1 more");
-        assert_eq!(Verdict::from(Outcome::Passed).tell(3), "SURVIVED");
+        assert_eq!(verdict.tell(), "caught by laws::law_6_x, a, b and 1 more");
+        assert_eq!(Verdict::from(Outcome::Passed).tell(), "SURVIVED");
     }
 
     #[test]

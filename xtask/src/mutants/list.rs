@@ -11,8 +11,8 @@ pub(super) const PLACE: &str = "xtask/src/mutants/list";
 #[derive(Debug, PartialEq)]
 pub(super) struct Mutant {
     pub(super) name: &'static str,
-    /// Its number in the design.
-    pub(super) law: &'static str,
+    /// The law of the design, or what else is promised.
+    pub(super) rule: &'static str,
     /// What was changed, in words.
     pub(super) says: &'static str,
     /// From the root.
@@ -42,7 +42,7 @@ pub(super) fn all() -> Vec<&'static Mutant> {
 #[cfg(test)]
 pub(super) const EXAMPLE: Mutant = Mutant {
     name: "limitless",
-    law: "7",
+    rule: "law 7",
     says: "the limit is not applied",
     file: "src/queue.rs",
     find: "len > LIMIT",

@@ -3,8 +3,8 @@
 use crate::support::Probe;
 use agentscope_agent::ReActAgent;
 use agentscope_core::{
-    AgentState, ChatModel, Context, FinishReason, IntoAnswer, ModelCard, ModelDelta, ModelRequest,
-    ModelStream, Msg, Result, ToolSpec, agent_fn, model_fn,
+    AgentState, ChatModel, Context, Error, ErrorKind, FinishReason, IntoAnswer, ModelCard, ModelDelta,
+    ModelRequest, ModelStream, Msg, Result, ToolSpec, agent_fn, model_fn,
     testing::conformance::{Subject, agent},
 };
 use futures_util::{StreamExt, stream};
@@ -55,13 +55,18 @@ fn subject_of(agent: ReActAgent, tools: [Probe; 2]) -> Subject {
 }
 
 fn busy(asks: bool) -> Subject {
-    let slow = |name: &str| {
-        Probe::new(name, |_, _| async {
-            tokio::time::sleep(Duration::from_millis(3)).await;
-            Ok("looked".into())
-        })
-    };
-    let (look, act) = (slow("look").with(ToolSpec::read_only), slow("act"));
+    // It stops when it is told to; the other one comes to its end.
+    let look = Probe::new("look", |_, cx: Context| async move {
+        tokio::select! {
+            () = cx.interrupt().triggered() => Err(Error::new(ErrorKind::Tool, "stopped before it had looked")),
+            () = tokio::time::sleep(Duration::from_millis(3)) => Ok("looked".into()),
+        }
+    })
+    .with(ToolSpec::read_only);
+    let act = Probe::new("act", |_, _| async {
+        tokio::time::sleep(Duration::from_millis(3)).await;
+        Ok("acted".into())
+    });
     let agent = ReActAgent::new("Busy", Busy(ModelCard::new("busy"))).tool(look.clone()).tool(act.clone());
     let agent = if asks { agent } else { agent.allow("act") };
     subject_of(agent, [look, act])

@@ -337,6 +337,7 @@ async fn a_tool_that_panics_or_never_returns_is_an_error_to_the_model() {
     let results = results(&msg);
     assert!(results[0].2.contains("panicked"), "{results:?}");
     assert!(results[1].2.contains("timed out after 3 s"), "{results:?}");
+    assert!(results.iter().all(|(_, state, _)| *state == ToolState::Error), "{results:?}");
     assert_eq!(msg.text(), "ok");
 }
 

@@ -8,6 +8,7 @@ use crate::{
     stream::EventStream,
 };
 use async_trait::async_trait;
+use futures_util::StreamExt;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 /// A reply by an agent that says nothing.

@@ -10,7 +10,7 @@ const RUN: &str = "crates/agentscope-agent/src/react/run.rs";
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "started-tool-run-again",
-        law: "6",
+        rule: "law 6",
         says: "any tool that had started is run again after a crash",
         file: DRIVE,
         find: "is_some_and(|(_, spec)| spec.read_only || spec.idempotent)",
@@ -20,7 +20,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "step-not-committed",
-        law: "3",
+        rule: "law 3",
         says: "a step begins before the one before it is saved",
         file: DRIVE,
         find: "Box::pin(self.turn.commit()).await?;",
@@ -30,7 +30,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "interrupted-as-success",
-        law: "6",
+        rule: "law 6",
         says: "a tool that was interrupted is told as a success",
         file: ACT,
         find: "(ToolState::Interrupted, Some(",
@@ -40,7 +40,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "timed-out-as-success",
-        law: "6",
+        rule: "law 6",
         says: "a tool that took too long is told as a success",
         file: ACT,
         find: "Ended::TimedOut(limit) => (\n            ToolState::Error,",
@@ -50,7 +50,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "start-not-committed",
-        law: "6",
+        rule: "law 6",
         says: "a tool runs before it is saved that it started",
         file: ACT,
         find: "        self.turn.commit().await?;\n        let cx",
@@ -60,7 +60,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "result-saved-late",
-        law: "6",
+        rule: "law 6",
         says: "a result is saved only when the calls beside it are over, too",
         file: ACT,
         find: "self.turn.emit(EventKind::ToolResult(result(run, ended)));\n                    self.turn.commit().await?;",
@@ -70,7 +70,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "all-run-together",
-        law: "6",
+        rule: "law 6",
         says: "tools that change things run beside others",
         file: ACT,
         find: "    next.runs_beside_others()\n        && batch.iter().all(|(_, ready)| ready.spec.runs_beside_others() && alone(&ready.spec.slots))",
@@ -80,7 +80,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "slot-shared",
-        law: "6",
+        rule: "law 6",
         says: "tools that write one slot run beside each other",
         file: ACT,
         find: "ready.spec.runs_beside_others() && alone(&ready.spec.slots)",
@@ -90,7 +90,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "all-is-allowed",
-        law: "6",
+        rule: "law 6",
         says: "a tool that is not read-only runs without being allowed",
         file: CHECK,
         find: "let core = if allowed {",
@@ -100,7 +100,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "always-means-all",
-        law: "6",
+        rule: "law 6",
         says: "to allow one tool for good allows every tool",
         file: CHECK,
         find: "names.iter().any(|name| *name == *call.name)",
@@ -110,7 +110,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "refused-by-layer-runs",
-        law: "6",
+        rule: "law 6",
         says: "a call that a middleware denies is run",
         file: CHECK,
         find: "Permission::Deny(why) => {",
@@ -120,7 +120,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "arguments-not-checked",
-        law: "6",
+        rule: "law 6",
         says: "a tool runs with arguments that do not fit its schema",
         file: CHECK,
         find: "match self.config.validators.check(&spec.input_schema, &input) {",
@@ -130,7 +130,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "last-round-acts",
-        law: "7",
+        rule: "law 7",
         says: "calls of a round beyond the limit are run",
         file: "crates/agentscope-agent/src/react/reason.rs",
         find: "        if sum_up {\n            for call in calls",
@@ -140,7 +140,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "tool-without-time-limit",
-        law: "7",
+        rule: "law 7",
         says: "a tool that never returns is waited for without a limit",
         file: RUN,
         find: "if self.clock.poll_unpin(task).is_ready() {",
@@ -150,7 +150,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "grace-without-end",
-        law: "7",
+        rule: "law 7",
         says: "a tool that does not stop when it is told to is waited for",
         file: RUN,
         find: "self.clock = Box::pin(sleep(self.grace));",
@@ -160,7 +160,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "tool-not-told-to-stop",
-        law: "4",
+        rule: "law 4",
         says: "an interrupt drops a tool instead of letting it end by itself",
         file: RUN,
         find: "self.clock = Box::pin(sleep(self.grace));",
@@ -170,7 +170,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "panic-not-caught",
-        law: "6",
+        rule: "law 6",
         says: "a panic of a tool is the end of the reply",
         file: RUN,
         find: "match catch_unwind(AssertUnwindSafe(|| cx.sync_scope(|| stream.poll_next_unpin(task)))) {",
@@ -180,7 +180,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "output-without-limit",
-        law: "7",
+        rule: "law 7",
         says: "a tool may put out more than fits into the memory",
         file: RUN,
         find: "if self.output_bytes > OUTPUT_LIMIT {",
@@ -190,7 +190,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "any-slot-is-set",
-        law: "6",
+        rule: "law 6",
         says: "a tool sets a slot that it did not announce",
         file: RUN,
         find: "ToolChunk::Slot { key, .. } if !self.spec.slots.contains(key) => {",
@@ -200,7 +200,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "sub-agent-tells-all",
-        law: "8",
+        rule: "law 8",
         says: "the result of a sub-agent contains its thoughts and its tools",
         file: "crates/agentscope-agent/src/agent_tool.rs",
         find: "let spoken = msg.spoken();",
@@ -210,7 +210,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "sub-agent-may-all",
-        law: "6",
+        rule: "law 6",
         says: "what a sub-agent asks is allowed by nobody",
         file: "crates/agentscope-agent/src/agent_tool.rs",
         find: "Decision::deny(call.id.clone()).note(WHY)",

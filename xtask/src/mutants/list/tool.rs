@@ -10,7 +10,7 @@ const OUTPUT_LIMIT: &str = "crates/agentscope-tool/src/adapt/output_limit.rs";
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "group-not-killed",
-        law: "7",
+        rule: "law 7",
         says: "only the program itself is killed, not what it has started",
         file: GROUP,
         find: "rustix::process::kill_process_group(id, signal).is_ok()",
@@ -20,7 +20,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "group-outlives-its-reader",
-        law: "4",
+        rule: "law 4",
         says: "a program whose stream is dropped goes on",
         file: GROUP,
         find: "    fn drop(&mut self) {\n        self.kill();",
@@ -30,7 +30,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "program-not-interrupted",
-        law: "4",
+        rule: "law 4",
         says: "an interrupt does not end a running program",
         file: "crates/agentscope-tool/src/process.rs",
         find: "() = interrupt.triggered() => End::Interrupted,",
@@ -40,7 +40,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "program-output-without-limit",
-        law: "7",
+        rule: "law 7",
         says: "all that a program writes is kept in the memory",
         file: "crates/agentscope-tool/src/process/capture.rs",
         find: "if self.tail.len() > 2 * self.tail_limit() {",
@@ -50,7 +50,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "preset-overridden",
-        law: "toolkit",
+        rule: "presets",
         says: "a model overrides a preset argument",
         file: PRESET,
         find: "        if input.contains_key(argument.as_str()) {\n            \
@@ -62,7 +62,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "preset-shown",
-        law: "toolkit",
+        rule: "presets",
         says: "a model sees a preset argument",
         file: PRESET,
         find: "    hide(Arc::make_mut(&mut spec_mut.input_schema), &argument);",
@@ -72,7 +72,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "time-limit-not-applied",
-        law: "7",
+        rule: "law 7",
         says: "a time limit does not shorten a longer one of the tool's own",
         file: TIME_LIMIT,
         find: "let limit = limit.min(own);",
@@ -82,7 +82,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "tool-dropped-at-once",
-        law: "4",
+        rule: "law 4",
         says: "a tool whose time is over has no time to end by itself",
         file: TIME_LIMIT,
         find: "let last = Instant::now() + GRACE;",
@@ -92,7 +92,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "spill-without-limit",
-        law: "7",
+        rule: "law 7",
         says: "output that goes to a file is held in the memory without a limit",
         file: OUTPUT_LIMIT,
         find: "self.limit.spilled.saturating_sub(self.whole.len())",
@@ -102,7 +102,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "cut-not-told",
-        law: "7",
+        rule: "law 7",
         says: "output is cut without a trace",
         file: OUTPUT_LIMIT,
         find: "        if missing > 0 {\n            let whereabouts",
@@ -112,7 +112,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "root-left",
-        law: "workspace",
+        rule: "workspace",
         says: "a file outside of the workspace's directory is written",
         file: "crates/agentscope-tool/src/disk.rs",
         find: "Ok(settled) if settled.starts_with(&root) => Ok(settled),",

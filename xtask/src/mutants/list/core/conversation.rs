@@ -9,7 +9,7 @@ const SAVE: &str = "crates/agentscope-core/src/mailbox/save.rs";
 pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "calls-left-open",
-        law: "6",
+        rule: "law 6",
         says: "the end of a reply does not close the calls that are open",
         file: TURN,
         find: "if !waits {\n            for result",
@@ -19,7 +19,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "closed-as-success",
-        law: "6",
+        rule: "law 6",
         says: "a call that was stopped or never run is closed as a success",
         file: TURN,
         find: "ToolResult::new(call.id.clone(), call.name.clone(), ToolState::Interrupted, output)",
@@ -29,7 +29,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "end-before-commit",
-        law: "2",
+        rule: "law 2",
         says: "the end of a reply is seen before it is saved",
         file: TURN,
         find: END,
@@ -39,7 +39,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "released-before-commit",
-        law: "2",
+        rule: "law 2",
         says: "the conversation is given to the next one before the end is saved",
         file: TURN,
         find: END,
@@ -49,7 +49,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "unsaved-end-stays",
-        law: "2",
+        rule: "law 2",
         says: "an end that could not be saved is told as if it had been",
         file: TURN,
         find: "self.amend_end(&mut end, Finish::Failed((&unsaved).into()));",
@@ -59,7 +59,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "torn-state-kept",
-        law: "2",
+        rule: "law 2",
         says: "a reply that panics leaves half a step in the memory",
         file: TURN,
         find: "Arc::make_mut(&mut open.msg).rewind(safe.next_seq.saturating_sub(1));",
@@ -69,7 +69,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "torn-state-saved",
-        law: "2",
+        rule: "law 2",
         says: "a reply that panics leaves half a step, which the next one saves in the store",
         file: TURN,
         find: "self.held.stale = true;",
@@ -79,7 +79,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "deadline-as-interrupt",
-        law: "4",
+        rule: "law 4",
         says: "an elapsed deadline ends a reply as interrupted, without an error",
         file: TURN,
         find: "(Finish::Failed((&error).into()), Some(error))",
@@ -89,7 +89,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "interrupt-as-error",
-        law: "4",
+        rule: "law 4",
         says: "an interrupted reply ends as an error",
         file: TURN,
         find: "Some(_) => (Finish::Interrupted, None),",
@@ -99,7 +99,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "replies-without-limit",
-        law: "7",
+        rule: "law 7",
         says: "any number of replies may wait for their turn",
         file: TURN,
         find: "(before < limit).then_some(place)",
@@ -109,7 +109,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "place-kept",
-        law: "7",
+        rule: "law 7",
         says: "a reply that is over keeps its place in the queue",
         file: TURN,
         find: "self.0.waiting.fetch_sub(1, Ordering::Relaxed);",
@@ -119,7 +119,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "inbox-without-limit",
-        law: "7",
+        rule: "law 7",
         says: "any number of messages may be heard and not read",
         file: MAILBOX,
         find: "if self.heard() + more <= INBOX_LIMIT {",
@@ -129,7 +129,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "observe-not-durable",
-        law: "6",
+        rule: "law 6",
         says: "what is observed is not put into the store",
         file: MAILBOX,
         find: "Some(store) => Some(with_retries(|| store.enqueue(&this.0.key, &msgs)).await?),",
@@ -139,7 +139,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "heard-twice",
-        law: "6",
+        rule: "law 6",
         says: "what was taken from the inbox is not marked as taken",
         file: "crates/agentscope-core/src/mailbox/open.rs",
         find: "hold.change(Change::Taken { upto });",
@@ -149,7 +149,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "conflict-swallowed",
-        law: "2",
+        rule: "law 2",
         says: "a conversation that another process changed is no error",
         file: SAVE,
         find: "held.stale = true;",
@@ -159,7 +159,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "conflict-not-reloaded",
-        law: "2",
+        rule: "law 2",
         says: "a conversation that another process changed is not loaded again",
         file: SAVE,
         find: "held.stale = true;",
@@ -169,7 +169,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "store-waited-for-ever",
-        law: "7",
+        rule: "law 7",
         says: "a store that does not answer is waited for without a limit",
         file: SAVE,
         find: "tokio::time::timeout(STORE_TIMEOUT, ask())",

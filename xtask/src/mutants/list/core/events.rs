@@ -12,7 +12,7 @@ const LINKED: &str = "crates/agentscope-core/src/testing/link/reply.rs";
 pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "drop-without-interrupt",
-        law: "4",
+        rule: "law 4",
         says: "dropping a stream does not interrupt its reply",
         file: STREAM,
         find: "guard.trigger(Reason::Dropped);",
@@ -22,7 +22,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "detached-is-interrupted",
-        law: "4",
+        rule: "law 4",
         says: "dropping the stream of a detached reply interrupts it",
         file: STREAM,
         find: "pub fn detach(mut self) -> Self {\n        self.guard = None;",
@@ -32,7 +32,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "deadline-not-enforced",
-        law: "4",
+        rule: "law 4",
         says: "a deadline that passes stops nothing",
         file: STREAM,
         find: "cx.interrupt().trigger(Reason::Deadline);",
@@ -42,7 +42,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "unread-without-limit",
-        law: "7",
+        rule: "law 7",
         says: "what nobody reads grows without a limit",
         file: QUEUE,
         find: "if queue.unread.len() > UNREAD_LIMIT {",
@@ -52,7 +52,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "emit-waits",
-        law: "7",
+        rule: "law 7",
         says: "emitting waits for a slow reader",
         file: QUEUE,
         find: "if queue.unread.len() > UNREAD_LIMIT {\n            queue.collapse(fold);\n        }\n        drop(queue);",
@@ -63,7 +63,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "questions-left-out",
-        law: "7",
+        rule: "law 7",
         says: "a decision that was asked for is lost when there is too much unread",
         file: QUEUE,
         find: "if matches!(event.kind, EventKind::RequireConfirm { .. } | EventKind::RequireExternal { .. }) {",
@@ -73,7 +73,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "left-out-not-counted",
-        law: "7",
+        rule: "law 7",
         says: "events of others that were dropped are not counted",
         file: QUEUE,
         find: "left_out += 1",
@@ -83,7 +83,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "joined-delta-loses-text",
-        law: "2",
+        rule: "law 2",
         says: "of two deltas that are joined the first is lost",
         file: EVENT,
         find: "ThinkingDelta { block: same, delta: more })\n                if block == same =>\n            {\n                \
@@ -95,7 +95,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "joined-delta-keeps-its-place",
-        law: "5",
+        rule: "law 5",
         says: "a joined delta has the place of its first part, so that the rest is told again",
         file: EVENT,
         find: "        self.seq = next.seq;\n        Ok(())",
@@ -105,7 +105,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "result-folded-twice",
-        law: "6",
+        rule: "law 6",
         says: "a second result of a call stands beside the first",
         file: FOLD,
         find: "EventKind::ToolResult(result) => match self.result_place(&result.id) {",
@@ -115,7 +115,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "results-out-of-order",
-        law: "2",
+        rule: "law 2",
         says: "results of calls that run together stand in the order in which they came",
         file: FOLD,
         find: "ContentBlock::ToolResult(result) if later_calls.contains(&&*result.id) => return Err(at),",
@@ -125,7 +125,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "rewind-takes-nothing-back",
-        law: "2",
+        rule: "law 2",
         says: "a reader keeps what was lost in a crash",
         file: FOLD,
         find: "EventKind::Rewind { to_seq } => self.rewind(*to_seq),",
@@ -135,7 +135,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "old-run-kept",
-        law: "6",
+        rule: "law 6",
         says: "a tool that is run again keeps the output of its first run",
         file: FOLD,
         find: "            result.output.clear();\n        }\n        if let Some(ContentBlock::ToolCall(call))",
@@ -145,7 +145,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "slot-without-success",
-        law: "6",
+        rule: "law 6",
         says: "what a tool that failed has set takes effect",
         file: CHANGE,
         find: "settled.filter(|_| success)",
@@ -155,7 +155,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "rounds-not-counted",
-        law: "3",
+        rule: "law 3",
         says: "how often the model was asked is not counted",
         file: CHANGE,
         find: "EventKind::ModelStart { .. } => open.iters = open.iters.saturating_add(1),",
@@ -165,7 +165,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "lost-connection-interrupts",
-        law: "5",
+        rule: "law 5",
         says: "a lost connection interrupts the reply at once",
         file: LINKED,
         find: "self.expires = Instant::now() + self.lease;",
@@ -175,7 +175,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "lease-never-ends",
-        law: "5",
+        rule: "law 5",
         says: "a reply whose peer does not come back goes on for ever",
         file: LINKED,
         find: "self.expires = Instant::now() + self.lease;",
@@ -185,7 +185,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "resent-from-the-start",
-        law: "5",
+        rule: "law 5",
         says: "a peer that comes back is told again what it has seen",
         file: "crates/agentscope-core/src/testing/link/window.rs",
         find: "        self.acknowledge(after);\n",

@@ -8,7 +8,7 @@ const MESSAGE: &str = "crates/agentscope-core/src/message.rs";
 pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "waiting-reply-not-closed",
-        law: "6",
+        rule: "law 6",
         says: "a new request to a waiting agent does not close its open calls",
         file: OPEN,
         find: "            close_previous(&mut hold);\n",
@@ -18,7 +18,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "denied-call-runs",
-        law: "6",
+        rule: "law 6",
         says: "a call that a person denied is run",
         file: OPEN,
         find: "Verdict::Deny => EventKind::ToolResult(denied(call, decision.note.as_deref())),",
@@ -29,7 +29,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "decision-for-another-reply",
-        law: "6",
+        rule: "law 6",
         says: "a decision about another reply is taken",
         file: OPEN,
         find: "is_some_and(|id| *id != open.msg.id)",
@@ -39,7 +39,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "running-result-taken",
-        law: "6",
+        rule: "law 6",
         says: "a result from outside that says that it still runs is taken",
         file: OPEN,
         find: "if result.state == ToolState::Running {",
@@ -49,7 +49,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "queued-message-lost",
-        law: "4",
+        rule: "law 4",
         says: "a request that is interrupted in the queue loses its messages",
         file: OPEN,
         find: "self.observe(brought).await?;",
@@ -59,7 +59,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "re-entry-not-refused",
-        law: "7",
+        rule: "law 7",
         says: "an agent that is asked while it answers, by itself, waits for itself",
         file: "crates/agentscope-core/src/context.rs",
         find: "if self.path().contains(&next) {",
@@ -69,7 +69,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "spoken-with-thoughts",
-        law: "8",
+        rule: "law 8",
         says: "what an agent says contains what it thinks",
         file: MESSAGE,
         find: "self.said().filter(|block| block.is_text() || block.media().is_some())",
@@ -79,7 +79,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "spoken-from-the-beginning",
-        law: "8",
+        rule: "law 8",
         says: "what an agent says contains its words before the last tool result",
         file: MESSAGE,
         find: "self.content.iter().skip(last.map_or(0, |at| at + 1))",
@@ -89,7 +89,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "secret-shown",
-        law: "9",
+        rule: "law 9",
         says: "a secret is shown in a log",
         file: "crates/agentscope-core/src/secret.rs",
         find: "impl fmt::Debug for Secret {\n    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {\n        f.write_str(\"***\")",
