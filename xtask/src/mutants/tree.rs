@@ -140,10 +140,16 @@ mod tests {
     #[test]
     fn no_mutant_of_the_list_is_stale() {
         let tree = Tree { root: cargo::root(), build: PathBuf::new() };
+        let mut stale = Vec::new();
         for mutant in list::all() {
-            let changed = tree.mutated(mutant).unwrap();
-            assert_ne!(changed, tree.read(mutant).unwrap(), "`{}` changes nothing", mutant.name);
+            match tree.mutated(mutant) {
+                Ok(changed) => {
+                    assert_ne!(changed, tree.read(mutant).unwrap(), "`{}` changes nothing", mutant.name)
+                }
+                Err(error) => stale.push(error),
+            }
         }
+        assert!(stale.is_empty(), "{}", stale.join("\n"));
     }
 
     #[test]

@@ -12,8 +12,8 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
         rule: "law 6",
         says: "the end of a reply does not close the calls that are open",
         file: TURN,
-        find: "if !waits {\n            for result",
-        replace: "if false {\n            for result",
+        find: "match finish {\n            Finish::Waiting => {}",
+        replace: "match finish {\n            _ if true => {}\n            Finish::Waiting => {}",
         packages: AGENT,
         tests: &[],
     },
@@ -52,8 +52,8 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
         rule: "law 2",
         says: "an end that could not be saved is told as if it had been",
         file: TURN,
-        find: "self.amend_end(&mut end, Finish::Failed((&unsaved).into()));",
-        replace: "let _ = (&mut end, Self::amend_end);",
+        find: "self.amend_end(&mut end, failed);",
+        replace: "let _ = (&mut end, failed, Self::amend_end);",
         packages: CORE,
         tests: &["mailbox::"],
     },
@@ -181,8 +181,13 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
 
 /// How a reply ends.
 const END: &str = r#"        if let Err(unsaved) = self.commit().await {
+            let failed = Finish::Failed((&unsaved).into());
             if !waits {
-                self.amend_end(&mut end, Finish::Failed((&unsaved).into()));
+                self.amend_end(&mut end, failed);
+            } else if let (ErrorKind::Conflict, EventKind::ReplyEnd { finish, .. }) =
+                (unsaved.kind(), &mut end.kind)
+            {
+                *finish = failed; // nothing waits here any more
             }
             error = Some(unsaved);
         }

@@ -118,7 +118,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
         rule: "law 2",
         says: "results of calls that run together stand in the order in which they came",
         file: FOLD,
-        find: "ContentBlock::ToolResult(result) if later_calls.contains(&&*result.id) => return Err(at),",
+        find: "ContentBlock::ToolResult(result) if later_calls.contains(&*result.id) => return Err(at),",
         replace: "",
         packages: CORE,
         tests: &[],
