@@ -243,7 +243,10 @@ impl ReActAgent {
 
     fn spawn(&self, req: ReplyRequest, cx: Context) -> EventStream {
         let this = self.clone();
-        EventStream::spawn(cx, move |sink, cx| this.drive(req, cx, sink))
+        EventStream::spawn(cx, move |sink, cx| {
+            let queued = this.mailbox.queue(req);
+            this.drive(queued, cx, sink)
+        })
     }
 }
 

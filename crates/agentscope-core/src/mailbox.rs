@@ -4,7 +4,7 @@ mod open;
 mod save;
 mod turn;
 
-pub use open::{ALLOWED_SLOT, Opened};
+pub use open::{ALLOWED_SLOT, Opened, Queued};
 pub use turn::Turn;
 
 use crate::{

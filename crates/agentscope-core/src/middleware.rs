@@ -36,7 +36,7 @@ pub trait Middleware: Send + Sync + 'static {
     /// What it is called, for configurations and errors.
     fn name(&self) -> &str;
 
-    /// Around a reply.
+    /// Around a reply. Whoever asks again does so with [`crate::Input::Continue`]: the messages are in the conversation already.
     fn on_reply(&self, req: ReplyRequest, cx: Context, next: Next<ReplyRequest, EventStream>) -> EventStream {
         next.run(req, cx)
     }

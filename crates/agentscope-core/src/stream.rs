@@ -61,7 +61,8 @@ struct Wrapped {
 }
 
 impl EventStream {
-    /// Runs a reply. `run` gets a sink for its events and a context whose interrupt is a child of `cx`'s.
+    /// Runs a reply. `run` gets a sink for its events and a context whose interrupt is a child of `cx`'s. It is called when the
+    /// reply starts, and its future runs in the task: what it does before it gives the future is done in the order of starting.
     ///
     /// A deadline in `cx` triggers that interrupt with [`Reason::Deadline`] when it passes.
     pub fn spawn<F, Fut>(cx: Context, run: F) -> Self
@@ -77,9 +78,10 @@ impl EventStream {
         let sink = EventSink { shared: Arc::clone(&shared), reply_id: reply_id.clone(), epoch: 0, seq: 0 };
         let finisher = Finisher(Some(Arc::clone(&shared)));
         let start = move || {
+            // Called here and not in the task, so that replies take their places in the order in which they are started.
+            let mut reply = Box::pin(cx.scope(run(sink, cx.clone())));
             let task = async move {
                 let mut deadline = pin!(cx.deadline().map(tokio::time::sleep_until));
-                let mut reply = pin!(cx.scope(run(sink, cx.clone())));
                 let result = poll_fn(|task| {
                     if let Some(probe) = &probe {
                         probe.polled(cx.interrupt());

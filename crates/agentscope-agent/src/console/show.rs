@@ -65,11 +65,11 @@ impl Screen {
         self.put(&end).await
     }
 
-    /// Puts a call to the person.
+    /// Puts a call to the person, whole: nobody approves what they do not see.
     pub(super) async fn ask(&mut self, call: &ToolCall) -> Result<()> {
         self.end_line().await?;
         let text =
-            format!("? {} {}\n  run it? [y]es, [n]o, [a]lways: ", clean(&call.name), shown(&call.input));
+            format!("? {} {}\n  run it? [y]es, [n]o, [a]lways: ", clean(&call.name), clean(&call.input));
         self.put(&text).await
     }
 
@@ -163,7 +163,9 @@ fn shown(text: &str) -> String {
     }
 }
 
-/// Without the control characters by which a model or a tool could write elsewhere on the screen.
+/// Without the characters by which a model or a tool could write elsewhere on the screen, or make a text look like another.
 fn clean(text: &str) -> String {
-    text.chars().filter(|it| !it.is_control() || matches!(it, '\n' | '\t')).collect()
+    let turns =
+        |it: char| matches!(it, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().filter(|it| (!it.is_control() || matches!(it, '\n' | '\t')) && !turns(*it)).collect()
 }

@@ -3,7 +3,7 @@
 use super::{Config, ReActAgent, equip::Equipment};
 use agentscope_core::{
     CallState, Change, CompactRequest, Context, Error, ErrorKind, EventKind, EventSink, Finish, Next, Opened,
-    Reason, ReplyRequest, Result, Step, ToolCall, Turn,
+    Queued, Reason, Result, Step, ToolCall, Turn,
 };
 use std::sync::Arc;
 
@@ -21,14 +21,14 @@ pub(super) struct Work {
 }
 
 impl ReActAgent {
-    pub(super) async fn drive(self, req: ReplyRequest, cx: Context, sink: EventSink) -> Result<()> {
-        let Self { config, mailbox } = self;
-        if let Some(schema) = &req.output_schema {
+    pub(super) async fn drive(self, queued: Queued, cx: Context, sink: EventSink) -> Result<()> {
+        let Self { config, .. } = self;
+        if let Some(schema) = &queued.request().output_schema {
             let wrong = |wrong| Error::new(ErrorKind::InvalidInput, format!("structured output: {wrong}"));
             config.validators.ready(schema).map_err(wrong)?;
         }
         // Boxed, like all that a reply does only for a moment: what is not, every reply in flight carries all the time.
-        let open = Box::pin(mailbox.open(&config.card.name, req, config.max_iters, &cx, sink));
+        let open = Box::pin(queued.open(&config.card.name, config.max_iters, &cx, sink));
         let (turn, aborted) = match open.await? {
             Opened::Turn(turn) => (turn, false),
             Opened::Aborted(turn) => (turn, true),

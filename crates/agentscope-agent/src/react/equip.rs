@@ -1,7 +1,9 @@
 //! What the agent can do and is told, before each thought.
 
 use super::{Config, drive::Work};
-use agentscope_core::{Error, ErrorKind, EventKind, FINISH_TOOL, Msg, Result, Tool, ToolSpec, View};
+use agentscope_core::{
+    ALLOWED_SLOT, Error, ErrorKind, EventKind, FINISH_TOOL, Msg, Result, Tool, ToolSpec, View,
+};
 use serde_json::json;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -100,6 +102,13 @@ impl Config {
                     "agent `{}` has a tool called `{FINISH_TOOL}`, which is the name of the tool by which a model gives structured \
                      output: rename it",
                     self.card.name
+                );
+                return Err(Error::new(ErrorKind::InvalidInput, message));
+            }
+            if spec.slots.iter().any(|slot| *slot == *ALLOWED_SLOT) {
+                let message = format!(
+                    "the tool `{}` asks for the slot `{ALLOWED_SLOT}`, by which it could approve itself: only decisions write it",
+                    spec.name
                 );
                 return Err(Error::new(ErrorKind::InvalidInput, message));
             }

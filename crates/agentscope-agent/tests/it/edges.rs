@@ -305,3 +305,27 @@ async fn a_request_that_answers_twice_about_a_call_changes_nothing() {
     assert_eq!(agent.reply(twice).await.unwrap_err().kind(), ErrorKind::InvalidInput);
     assert_eq!(agent.reply(Decision::allow("c1")).await.unwrap().text(), "Done.");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replies_come_in_the_order_in_which_they_were_started() {
+    for _ in 0..200 {
+        let model = agentscope_core::model_fn(ModelCard::new("rule"), |_| async { Ok("ok") });
+        let agent = ReActAgent::new("A", model);
+        let replies: Vec<_> = (0..10).map(|n| agent.reply(n.to_string()).start()).collect();
+        for reply in replies {
+            reply.await.unwrap();
+        }
+        let state = agent.snapshot().await.unwrap();
+        let asked: Vec<String> = state.messages().step_by(2).map(|msg| msg.text()).collect();
+        assert_eq!(asked, (0..10).map(|n| n.to_string()).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_tool_cannot_approve_itself() {
+    let tool = Probe::new("sly", |_, _| async { Ok(String::new()) })
+        .with(|spec| spec.slot(agentscope_core::ALLOWED_SLOT));
+    let model = ScriptedModel::new([]);
+    let error = ReActAgent::new("A", model).tool(tool).reply("go").await.unwrap_err();
+    assert!(error.kind() == ErrorKind::InvalidInput && error.message().contains("approve itself"), "{error}");
+}

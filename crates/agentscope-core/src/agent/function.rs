@@ -4,7 +4,7 @@ use crate::{
     error::Result,
     event::EventKind,
     id::Name,
-    mailbox::{Mailbox, Opened},
+    mailbox::{Mailbox, Opened, Queued},
     message::{Finish, Msg},
     stream::{EventSink, EventStream},
 };
@@ -67,8 +67,8 @@ impl FnAgent {
         self
     }
 
-    async fn drive(self, req: ReplyRequest, cx: Context, sink: EventSink) -> Result<()> {
-        let mut turn = match self.mailbox.open(&self.card.name, req, 0, &cx, sink).await? {
+    async fn drive(self, queued: Queued, cx: Context, sink: EventSink) -> Result<()> {
+        let mut turn = match queued.open(&self.card.name, 0, &cx, sink).await? {
             Opened::Turn(turn) => turn,
             Opened::Aborted(turn) => return turn.end(Finish::Interrupted, None).await,
             Opened::Left => return Ok(()),
@@ -120,7 +120,10 @@ impl Agent for FnAgent {
             Err(error) => EventStream::fail(error),
             Ok(cx) => {
                 let this = self.clone();
-                EventStream::spawn(cx, move |sink, cx| this.drive(req, cx, sink))
+                EventStream::spawn(cx, move |sink, cx| {
+                    let queued = this.mailbox.queue(req);
+                    this.drive(queued, cx, sink)
+                })
             }
         }
     }

@@ -16,7 +16,14 @@ use crate::{
     timestamp::Timestamp,
 };
 use serde_json::Value;
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{self, Poll, Waker},
+};
+use tokio::{sync::OwnedMutexGuard, task::coop::unconstrained};
 
 /// The slot with the names of the tools that were once allowed for good, see [`Decision::rules`].
 pub const ALLOWED_SLOT: &str = "allowed_tools";
@@ -50,15 +57,27 @@ pub enum Opened {
 }
 
 impl Mailbox {
-    /// Waits for the turn of a reply by `name`, and opens or takes up the reply that `req` is for. `max_iters` is how often a
-    /// model may be asked, 0 for no limit.
-    ///
-    /// What is wrong with the request is found before anything changes. A new request to a conversation whose reply waits, or
-    /// was cut off by a crash, closes that one first.
+    /// Takes a place in the queue of replies for `req`, now: turns come in the order of these calls. A request that has to wait
+    /// for another agent's reply takes its place when that is there, so that nobody waits behind it meanwhile.
+    pub fn queue(&self, req: ReplyRequest) -> Queued {
+        let inner = Arc::clone(&self.0);
+        let place = Place::take(&inner, WAITING_LIMIT);
+        let mut turn: TurnLock = Box::pin(unconstrained(Arc::clone(&inner.held).lock_owned()));
+        let mut held = None;
+        if place.is_some() && !has_pending(&req.input) {
+            let mut task = task::Context::from_waker(Waker::noop());
+            if let Poll::Ready(guard) = turn.as_mut().poll(&mut task) {
+                held = Some(guard);
+            }
+        }
+        Queued { mailbox: self.clone(), req, place, turn, held }
+    }
+
+    /// Waits for the turn of a reply by `name`, and opens or takes up the reply that `req` is for: [`queue`](Self::queue), then
+    /// [`Queued::open`].
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if there is nothing to take up, or decisions and results do not fit the calls that wait;
-    /// [`ErrorKind::Unavailable`] if too many replies wait or the store cannot be reached.
+    /// As [`Queued::open`].
     pub async fn open(
         &self,
         name: &Name,
@@ -67,33 +86,93 @@ impl Mailbox {
         cx: &Context,
         sink: EventSink,
     ) -> Result<Opened> {
-        let Some(place) = Place::take(&self.0, WAITING_LIMIT) else {
+        self.queue(req).open(name, max_iters, cx, sink).await
+    }
+}
+
+type TurnLock = Pin<Box<dyn Future<Output = OwnedMutexGuard<Held>> + Send>>;
+
+/// A request in the queue of a [`Mailbox`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use agentscope_core::{Input, Mailbox, ReplyRequest};
+///
+/// let mailbox = Mailbox::new();
+/// let first = mailbox.queue(ReplyRequest::from(Input::from("first")));
+/// let second = mailbox.queue(ReplyRequest::from(Input::from("second")));
+/// assert_eq!(mailbox.waiting(), 2);
+/// drop((first, second));
+/// assert_eq!(mailbox.waiting(), 0);
+/// # }
+/// ```
+pub struct Queued {
+    mailbox: Mailbox,
+    req: ReplyRequest,
+    /// `None` where there was no place.
+    place: Option<Place>,
+    turn: TurnLock,
+    /// The turn, where it came at once.
+    held: Option<OwnedMutexGuard<Held>>,
+}
+
+impl Queued {
+    /// What is asked.
+    pub fn request(&self) -> &ReplyRequest {
+        &self.req
+    }
+
+    /// Waits for the turn, and opens or takes up the reply by `name` that the request is for. `max_iters` is how often a model may
+    /// be asked, 0 for no limit.
+    ///
+    /// What is wrong with the request is found before anything changes. A new request to a conversation whose reply waits, or
+    /// was cut off by a crash, closes that one first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if there is nothing to take up, or decisions and results do not fit the calls that wait;
+    /// [`ErrorKind::Unavailable`] if too many replies wait or the store cannot be reached.
+    pub async fn open(self, name: &Name, max_iters: u32, cx: &Context, sink: EventSink) -> Result<Opened> {
+        let Self { mailbox: Mailbox(inner), req, place, turn, held } = self;
+        let Some(place) = place else {
             let message = format!("`{name}` has {WAITING_LIMIT} replies waiting: ask again later");
             return Err(Error::new(ErrorKind::Unavailable, message).with_retry_after(BUSY_RETRY));
         };
         let brought = messages(&req.input);
         let turn = async {
             let req = req.resolve().await?;
-            let held = Arc::clone(&self.0.held).lock_owned().await;
+            let held = match held {
+                Some(held) => held,
+                None => turn.await,
+            };
             Ok::<_, Error>((req, held))
         };
         let (req, held) = tokio::select! {
             biased;
             turn = turn => turn?,
             () = cx.interrupt().triggered() => {
-                self.observe(brought).await?;
+                Mailbox(inner).observe(brought).await?;
                 return leave(name, cx, sink).map(|()| Opened::Left);
             }
         };
-        let mut hold = Hold::new(Arc::clone(&self.0), held);
-        self.0.load(&mut hold.held).await?;
-        self.0.commit(&mut hold.held).await?; // what a store that was away has missed
-        if self.0.store.is_some() && self.0.inbox().has_gap() {
+        let mut hold = Hold::new(Arc::clone(&inner), held);
+        inner.load(&mut hold.held).await?;
+        inner.commit(&mut hold.held).await?; // what a store that was away has missed
+        if inner.store.is_some() && inner.inbox().has_gap() {
             hold.held.stale = true;
-            self.0.load(&mut hold.held).await?;
+            inner.load(&mut hold.held).await?;
         }
         begin(hold, place, name, req, max_iters, sink).await
     }
+}
+
+impl std::fmt::Debug for Queued {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queued").field("request", &self.req).finish_non_exhaustive()
+    }
+}
+
+fn has_pending(input: &Input) -> bool {
+    matches!(input, Input::Messages(items) if items.iter().any(|item| matches!(item, Item::Pending(_))))
 }
 
 fn messages(input: &Input) -> Vec<Arc<Msg>> {

@@ -136,9 +136,11 @@ impl AgentState {
                 }
             }
             Change::Compact { summary, upto } => {
-                let covered = self.context.iter().position(|entry| entry.msg.id == *upto);
-                self.context.drain(..covered.map_or(0, |at| at + 1));
-                self.summary.clone_from(summary);
+                // A message that is not there is covered already.
+                if let Some(covered) = self.context.iter().position(|entry| entry.msg.id == *upto) {
+                    self.context.drain(..=covered);
+                    self.summary.clone_from(summary);
+                }
             }
             Change::Taken { upto } => self.taken = self.taken.max(*upto),
         }

@@ -52,7 +52,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
         rule: "law 4",
         says: "a request that is interrupted in the queue loses its messages",
         file: OPEN,
-        find: "self.observe(brought).await?;",
+        find: "Mailbox(inner).observe(brought).await?;",
         replace: "drop(brought);",
         packages: CORE,
         tests: &["mailbox::"],
