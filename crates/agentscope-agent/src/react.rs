@@ -11,8 +11,8 @@ mod schema;
 
 use crate::AgentTool;
 use agentscope_core::{
-    Agent, AgentCard, AgentId, AgentState, BoxFuture, ChatModel, Context, EventStream, Mailbox, Middleware,
-    ModelOptions, Msg, Name, Next, ReplyRequest, Result, SessionKey, StateStore, Tool, Toolset,
+    Agent, AgentCard, AgentId, AgentState, BoxFuture, ChatModel, Context, EventStream, Limits, Mailbox,
+    Middleware, ModelOptions, Msg, Name, Next, ReplyRequest, Result, SessionKey, StateStore, Tool, Toolset,
 };
 use equip::Equipment;
 use schema::Validators;
@@ -80,6 +80,7 @@ struct Config {
     grace: Duration,
     tool_timeout: Duration,
     model_timeout: Duration,
+    limits: Limits,
     store: Option<Arc<dyn StateStore>>,
     validators: Arc<Validators>,
     /// Made once where nothing changes it: no toolset, no middleware.
@@ -102,6 +103,7 @@ impl ReActAgent {
             grace: GRACE,
             tool_timeout: TOOL_TIMEOUT,
             model_timeout: MODEL_TIMEOUT,
+            limits: Limits::default(),
             store: None,
             validators: Arc::default(),
             fixed: OnceLock::new(),
@@ -192,6 +194,13 @@ impl ReActAgent {
         self.with(|config| config.model_timeout = limit)
     }
 
+    /// How much each of its conversations may hold, and how long it waits for its store.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.mailbox = self.mailbox.limits(limits);
+        self.with(|config| config.limits = limits)
+    }
+
     /// Keeps its conversations in `store`: each step is saved before the next one, and after a crash
     /// [`agentscope_core::Input::Continue`] goes on where it was.
     #[must_use]
@@ -211,14 +220,14 @@ impl ReActAgent {
         if key.agent.is_empty() {
             key.agent = self.config.card.name.clone();
         }
-        let mailbox = Mailbox::open_session(key, self.config.store.clone());
+        let mailbox = Mailbox::open_session(key, self.config.store.clone()).limits(self.config.limits);
         Self { config: Arc::clone(&self.config), mailbox }
     }
 
     /// The same agent, going on from `state` in memory.
     #[must_use]
     pub fn resumed(&self, state: AgentState) -> Self {
-        Self { config: Arc::clone(&self.config), mailbox: Mailbox::resumed(state) }
+        Self { config: Arc::clone(&self.config), mailbox: Mailbox::resumed(state).limits(self.config.limits) }
     }
 
     /// Its state when no reply runs: what it needs to go on elsewhere, with [`resumed`](Self::resumed).

@@ -33,7 +33,7 @@ pub use event::{Event, EventKind};
 pub use futures_core::{Stream, future::BoxFuture};
 pub use id::{AgentId, CallId, MsgId, Name, ReplyId};
 pub use interrupt::{Interrupt, Reason};
-pub use mailbox::{ALLOWED_SLOT, Mailbox, Opened, Queued, Turn};
+pub use mailbox::{ALLOWED_SLOT, Limits, Mailbox, Opened, Queued, Turn};
 pub use memory::{Memory, Recalled, Workspace};
 pub use message::{
     CallState, ContentBlock, Extra, FINISH_TOOL, Finish, Map, Media, Msg, Role, Round, Source, ToolCall,

@@ -14,7 +14,6 @@ use crate::{
     state::{AgentState, Change, InboxSeq, SessionKey, StateStore, Version, agent_of, session_of},
 };
 use futures_core::future::BoxFuture;
-use save::with_retries;
 use std::{
     collections::BTreeMap,
     sync::{
@@ -24,14 +23,34 @@ use std::{
     time::Duration,
 };
 
-/// Most replies that wait for their turn; one more is refused with [`ErrorKind::Unavailable`].
-const WAITING_LIMIT: usize = 1024;
-
-/// Most messages that are heard and not yet taken; one more is refused with [`ErrorKind::Exhausted`].
-const INBOX_LIMIT: usize = 10_000;
-
 /// How long to wait before asking again, when too many replies wait.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
+
+/// How much a conversation may hold, and how long it waits for its store.
+///
+/// ```
+/// use agentscope_core::Limits;
+/// let strict = Limits { waiting: 8, ..Limits::default() };
+/// assert_eq!((strict.waiting, strict.inbox), (8, 10_000));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most replies that wait for their turn, the one whose turn it is included (1,024); one more is refused with
+    /// [`ErrorKind::Unavailable`].
+    pub waiting: usize,
+    /// Most messages that are heard and not yet taken (10,000); one more is refused with [`ErrorKind::Exhausted`].
+    pub inbox: usize,
+    /// How long one call of the store may take (10 s).
+    pub store_timeout: Duration,
+    /// How often a store that cannot be reached is asked in all (4).
+    pub store_tries: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { waiting: 1024, inbox: 10_000, store_timeout: Duration::from_secs(10), store_tries: 4 }
+    }
+}
 
 /// One conversation of one agent: its state, its inbox, and the queue of its replies. Every agent with a conversation has one.
 ///
@@ -56,6 +75,7 @@ struct Inner {
     held: Arc<tokio::sync::Mutex<Held>>,
     inbox: Mutex<Inbox>,
     waiting: AtomicUsize,
+    limits: Limits,
 }
 
 /// What the reply whose turn it is works on.
@@ -112,6 +132,7 @@ impl Mailbox {
             held: Arc::new(tokio::sync::Mutex::new(held)),
             inbox: Mutex::new(inbox),
             waiting: AtomicUsize::new(0),
+            limits: Limits::default(),
         }))
     }
 
@@ -123,7 +144,17 @@ impl Mailbox {
             held: Arc::default(),
             inbox: Mutex::default(),
             waiting: AtomicUsize::new(0),
+            limits: Limits::default(),
         }))
+    }
+
+    /// The same with these limits. Call it before the mailbox is cloned: clones share what it was made with.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.limits = limits;
+        }
+        self
     }
 
     /// Which conversation.
@@ -157,7 +188,7 @@ impl Mailbox {
         Box::pin(async move {
             this.room_for(msgs.len())?;
             let last = match &this.0.store {
-                Some(store) => Some(with_retries(|| store.enqueue(&this.0.key, &msgs)).await?),
+                Some(store) => Some(this.0.limits.ask(|| store.enqueue(&this.0.key, &msgs)).await?),
                 None => None,
             };
             this.inbox().add(msgs, last);
@@ -166,11 +197,12 @@ impl Mailbox {
     }
 
     fn room_for(&self, more: usize) -> Result<()> {
-        if self.heard() + more <= INBOX_LIMIT {
+        let limit = self.0.limits.inbox;
+        if self.heard() + more <= limit {
             return Ok(());
         }
         let message = format!(
-            "the agent has heard {INBOX_LIMIT} messages that it has not yet read: let it reply, or tell it less"
+            "the agent may hear {limit} messages that it has not yet read: let it reply, or tell it less"
         );
         Err(Error::new(ErrorKind::Exhausted, message))
     }
@@ -210,7 +242,7 @@ impl Inner {
     async fn load<'a>(&self, held: &'a mut Held) -> Result<&'a mut AgentState> {
         if held.state.is_none() || held.stale {
             let stored = match &self.store {
-                Some(store) => with_retries(|| store.load(&self.key)).await?,
+                Some(store) => self.limits.ask(|| store.load(&self.key)).await?,
                 None => None,
             };
             let (state, version) = match stored {

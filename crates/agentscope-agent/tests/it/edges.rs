@@ -329,3 +329,19 @@ async fn a_tool_cannot_approve_itself() {
     let error = ReActAgent::new("A", model).tool(tool).reply("go").await.unwrap_err();
     assert!(error.kind() == ErrorKind::InvalidInput && error.message().contains("approve itself"), "{error}");
 }
+
+#[tokio::test]
+async fn the_limits_of_a_conversation_can_be_set() {
+    let limits = agentscope_core::Limits { waiting: 1, inbox: 2, ..Default::default() };
+    let model = agentscope_core::model_fn(ModelCard::new("rule"), |_| async {
+        tokio::task::yield_now().await;
+        Ok("ok")
+    });
+    let agent = ReActAgent::new("A", model).limits(limits).session("s");
+    let first = agent.reply("one").start();
+    let refused = agent.reply("two").await.unwrap_err();
+    assert!(refused.kind() == ErrorKind::Unavailable && refused.message().contains("1 replies"), "{refused}");
+    first.await.unwrap();
+    let three = (0..3).map(|n| Arc::new(Msg::user(n.to_string()))).collect();
+    assert_eq!(agent.observe(three).await.unwrap_err().kind(), ErrorKind::Exhausted);
+}

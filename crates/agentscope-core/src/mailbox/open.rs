@@ -1,7 +1,7 @@
 //! The beginning of a reply: waiting for the turn, then taking up what is open or opening something new.
 
 use super::{
-    BUSY_RETRY, Held, Mailbox, WAITING_LIMIT,
+    BUSY_RETRY, Held, Mailbox,
     turn::{CLOSED, Hold, Place, Turn, close_calls, finish_of},
 };
 use crate::{
@@ -61,7 +61,7 @@ impl Mailbox {
     /// for another agent's reply takes its place when that is there, so that nobody waits behind it meanwhile.
     pub fn queue(&self, req: ReplyRequest) -> Queued {
         let inner = Arc::clone(&self.0);
-        let place = Place::take(&inner, WAITING_LIMIT);
+        let place = Place::take(&inner, inner.limits.waiting);
         let mut turn: TurnLock = Box::pin(unconstrained(Arc::clone(&inner.held).lock_owned()));
         let mut held = None;
         if place.is_some() && !has_pending(&req.input) {
@@ -134,7 +134,8 @@ impl Queued {
     pub async fn open(self, name: &Name, max_iters: u32, cx: &Context, sink: EventSink) -> Result<Opened> {
         let Self { mailbox: Mailbox(inner), req, place, turn, held } = self;
         let Some(place) = place else {
-            let message = format!("`{name}` has {WAITING_LIMIT} replies waiting: ask again later");
+            let limit = inner.limits.waiting;
+            let message = format!("`{name}` has {limit} replies waiting: ask again later");
             return Err(Error::new(ErrorKind::Unavailable, message).with_retry_after(BUSY_RETRY));
         };
         let brought = messages(&req.input);

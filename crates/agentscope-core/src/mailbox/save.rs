@@ -1,6 +1,6 @@
 //! Writing to a store that may be slow, away, or in another's hands.
 
-use super::{Held, Inner};
+use super::{Held, Inner, Limits};
 use crate::{
     error::{Error, ErrorKind, Result},
     state::StateStore,
@@ -11,39 +11,35 @@ use std::{
     time::Duration,
 };
 
-/// How long one call of a store may take.
-const STORE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How often a store that cannot be reached is asked in all.
-const STORE_TRIES: u32 = 4;
-
 /// How long to wait before the second try; twice as long before each further one.
 const STORE_BACKOFF: Duration = Duration::from_millis(50);
 
-/// Asks a store, again if it cannot be reached.
-pub(super) async fn with_retries<T, Fut>(ask: impl Fn() -> Fut) -> Result<T>
-where
-    Fut: Future<Output = Result<T>>,
-{
-    let mut wait = STORE_BACKOFF;
-    let mut tries = 1;
-    loop {
-        let result = tokio::time::timeout(STORE_TIMEOUT, ask()).await.unwrap_or_else(|_| {
-            let message = format!("the store did not answer in {} s", STORE_TIMEOUT.as_secs());
-            Err(Error::new(ErrorKind::Timeout, message))
-        });
-        match result {
-            Err(error) if error.is_retryable() && tries < STORE_TRIES => {
-                tokio::time::sleep(error.retry_after().unwrap_or(wait).min(STORE_TIMEOUT)).await;
-                wait *= 2;
-                tries += 1;
+impl Limits {
+    /// Asks a store, again if it cannot be reached.
+    pub(super) async fn ask<T, Fut>(&self, ask: impl Fn() -> Fut) -> Result<T>
+    where
+        Fut: Future<Output = Result<T>>,
+    {
+        let mut wait = STORE_BACKOFF;
+        let mut tries = 1;
+        loop {
+            let result = tokio::time::timeout(self.store_timeout, ask()).await.unwrap_or_else(|_| {
+                let message = format!("the store did not answer in {} s", self.store_timeout.as_secs_f64());
+                Err(Error::new(ErrorKind::Timeout, message))
+            });
+            match result {
+                Err(error) if error.is_retryable() && tries < self.store_tries => {
+                    tokio::time::sleep(error.retry_after().unwrap_or(wait).min(self.store_timeout)).await;
+                    wait *= 2;
+                    tries += 1;
+                }
+                Err(error) if error.is_retryable() => {
+                    let message =
+                        format!("the conversation could not be saved or loaded in {tries} tries: {error}");
+                    return Err(Error::new(ErrorKind::Unavailable, message).with_source(error));
+                }
+                done => return done,
             }
-            Err(error) if error.is_retryable() => {
-                let message =
-                    format!("the conversation could not be saved or loaded in {tries} tries: {error}");
-                return Err(Error::new(ErrorKind::Unavailable, message).with_source(error));
-            }
-            done => return done,
         }
     }
 }
@@ -60,7 +56,7 @@ impl Inner {
             tries.fetch_add(1, Ordering::Relaxed);
             store.commit(&self.key, held.version, &held.unsaved)
         };
-        match with_retries(commit).await {
+        match self.limits.ask(commit).await {
             Ok(version) => {
                 held.version = version;
                 held.unsaved.clear();
@@ -86,7 +82,7 @@ impl Inner {
 
     /// Whether a commit that seemed to fail was done, and only the answer got lost: what is in the store is what is here.
     async fn was_saved(&self, store: &dyn StateStore, held: &Held) -> bool {
-        let Ok(Some(stored)) = with_retries(|| store.load(&self.key)).await else { return false };
+        let Ok(Some(stored)) = self.limits.ask(|| store.load(&self.key)).await else { return false };
         stored.version.0 == held.version.0 + 1 && held.state.as_deref() == Some(&stored.state)
     }
 }
