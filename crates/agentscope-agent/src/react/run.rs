@@ -163,7 +163,7 @@ impl Run {
             ToolChunk::Output { content } => {
                 for block in content {
                     self.output_bytes += size(block);
-                    append(&mut self.output, block);
+                    ContentBlock::append(&mut self.output, block);
                 }
                 if self.output_bytes > OUTPUT_LIMIT {
                     self.output = Vec::new();
@@ -197,17 +197,5 @@ fn size(block: &ContentBlock) -> usize {
             Some(Source::Base64 { data, .. }) => data.len(),
             _ => size_of::<ContentBlock>(),
         },
-    }
-}
-
-/// Words join the words before them.
-fn append(blocks: &mut Vec<ContentBlock>, block: &ContentBlock) {
-    match (blocks.last_mut(), block) {
-        (Some(ContentBlock::Text { text, extra }), ContentBlock::Text { text: more, extra: none })
-            if extra.is_empty() && none.is_empty() =>
-        {
-            text.push_str(more);
-        }
-        _ => blocks.push(block.clone()),
     }
 }

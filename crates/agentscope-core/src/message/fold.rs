@@ -271,8 +271,16 @@ impl Msg {
 }
 
 impl ContentBlock {
-    /// Adds `block` to `blocks`; words without further fields join the words before them.
-    pub(crate) fn append(blocks: &mut Vec<ContentBlock>, block: &ContentBlock) {
+    /// Adds `block` to `blocks`; words without further fields join the words before them. So a tool's output is put together.
+    ///
+    /// ```
+    /// use agentscope_core::ContentBlock;
+    ///
+    /// let mut blocks = vec![ContentBlock::text("one ")];
+    /// ContentBlock::append(&mut blocks, &ContentBlock::text("two"));
+    /// assert_eq!(blocks, [ContentBlock::text("one two")]);
+    /// ```
+    pub fn append(blocks: &mut Vec<ContentBlock>, block: &ContentBlock) {
         match (blocks.last_mut(), block) {
             (Some(Self::Text { text, extra }), Self::Text { text: more, extra: none })
                 if extra.is_empty() && none.is_empty() =>
