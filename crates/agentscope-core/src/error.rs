@@ -274,6 +274,12 @@ impl StdError for Cause {
     }
 }
 
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("its message is no text")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

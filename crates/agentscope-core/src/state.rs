@@ -13,7 +13,7 @@ pub use view::View;
 
 use crate::{
     id::{AgentId, Name},
-    message::Msg,
+    message::{Finish, Msg},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -181,6 +181,20 @@ impl AgentState {
     /// If what is in the slot does not fit the type.
     pub fn slot<S: Slot>(&self) -> crate::Result<S> {
         read_slot(&self.slots)
+    }
+
+    /// The reply that waits for decisions or for results from outside, if one does.
+    ///
+    /// ```
+    /// use agentscope_core::{AgentState, Decision};
+    ///
+    /// let state = AgentState::default(); // loaded from somewhere
+    /// let decisions: Vec<Decision> = state.waiting().map(|reply| Decision::allow_all(reply)).unwrap_or_default();
+    /// assert!(decisions.is_empty(), "nothing waits");
+    /// ```
+    pub fn waiting(&self) -> Option<&Arc<Msg>> {
+        let msg = &self.open.as_ref()?.msg;
+        (msg.finish == Some(Finish::Waiting)).then_some(msg)
     }
 
     /// Whether every tool call has its result, but for those of an open reply. It holds whenever no reply runs.

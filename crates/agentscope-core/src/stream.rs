@@ -4,7 +4,7 @@ mod queue;
 
 use crate::{
     context::Context,
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, panic_text},
     event::{Event, EventKind},
     id::ReplyId,
     interrupt::{Interrupt, Reason},
@@ -14,7 +14,9 @@ use futures_core::{Stream, future::BoxFuture};
 use futures_util::StreamExt;
 use queue::Shared;
 use std::{
+    any::Any,
     future::{Future, IntoFuture, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::{
         Arc,
@@ -86,15 +88,22 @@ impl EventStream {
                     if let Some(probe) = &probe {
                         probe.polled(cx.interrupt());
                     }
-                    if let Some(sleep) = deadline.as_mut().as_pin_mut()
-                        && sleep.poll(task).is_ready()
-                    {
-                        cx.interrupt().trigger(Reason::Deadline);
-                        deadline.set(None);
+                    if let Some(mut sleep) = deadline.as_mut().as_pin_mut() {
+                        // The clock of the runtime may be late by a millisecond; what has passed has passed.
+                        let passed = sleep.deadline() <= tokio::time::Instant::now();
+                        if sleep.as_mut().poll(task).is_ready() || passed {
+                            cx.interrupt().trigger(Reason::Deadline);
+                            deadline.set(None);
+                        }
                     }
-                    reply.as_mut().poll(task)
-                });
-                finisher.finish(result.await);
+                    match catch_unwind(AssertUnwindSafe(|| reply.as_mut().poll(task))) {
+                        Ok(polled) => polled,
+                        Err(panic) => Poll::Ready(Err(panicked(&*panic))),
+                    }
+                })
+                .await;
+                drop(reply); // lets go of the conversation before anybody hears of the end
+                finisher.finish(result);
             };
             match tokio::runtime::Handle::try_current() {
                 Ok(runtime) => drop(runtime.spawn(task)), // its owner is the stream: the finisher tells it of the end
@@ -306,7 +315,12 @@ impl EventSink {
     }
 }
 
-/// Tells the reader of the end, also if the reply panicked or the runtime was shut down.
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let text = panic_text(panic);
+    Error::new(ErrorKind::Internal, format!("the agent, its model or a middleware panicked: {text}"))
+}
+
+/// Tells the reader of the end, also if the runtime was shut down.
 struct Finisher(Option<Arc<Shared>>);
 
 impl Finisher {
@@ -320,11 +334,7 @@ impl Finisher {
 impl Drop for Finisher {
     fn drop(&mut self) {
         let Some(shared) = self.0.take() else { return };
-        let message = if std::thread::panicking() {
-            "the agent panicked: the panic's own message says where"
-        } else {
-            "the reply was stopped with its tokio runtime, or started outside of one"
-        };
+        let message = "the reply was stopped with its tokio runtime, or started outside of one";
         shared.close(Err(Error::new(ErrorKind::Internal, message)));
     }
 }

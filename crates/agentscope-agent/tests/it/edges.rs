@@ -345,3 +345,31 @@ async fn the_limits_of_a_conversation_can_be_set() {
     let three = (0..3).map(|n| Arc::new(Msg::user(n.to_string()))).collect();
     assert_eq!(agent.observe(three).await.unwrap_err().kind(), ErrorKind::Exhausted);
 }
+
+#[tokio::test]
+async fn a_deadline_that_has_passed_is_one_even_for_a_model_that_answers_at_once() {
+    let model = agentscope_core::model_fn(ModelCard::new("rule"), |_| async { Ok("ok") });
+    let agent = ReActAgent::new("A", model);
+    let error = agent.reply("go").deadline(Duration::ZERO).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(agent.reply("again").await.unwrap().text(), "ok");
+}
+
+#[tokio::test]
+async fn answers_that_answer_nothing_are_refused_and_what_waits_can_be_found() {
+    let model = ScriptedModel::new([call("c1", "act", json!({})), say("ok")]);
+    let agent = ReActAgent::new("A", model).tool(Probe::new("act", |_, _| async { Ok(String::new()) }));
+    agent.reply("go").await.unwrap();
+    let waiting = agent.snapshot().await.unwrap();
+    for nothing in [
+        Input::Decisions(Vec::new()),
+        Input::Results(Vec::new()),
+        Decision::allow("c1").edited("{oops").into(),
+    ] {
+        assert_eq!(agent.reply(nothing).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+    assert_eq!(agent.snapshot().await.unwrap(), waiting, "it still waits");
+    let decisions = Decision::allow_all(waiting.waiting().unwrap());
+    assert_eq!(agent.reply(decisions).await.unwrap().text(), "ok");
+    assert!(agent.snapshot().await.unwrap().waiting().is_none());
+}

@@ -207,6 +207,15 @@ async fn begin(
     mut sink: EventSink,
 ) -> Result<Opened> {
     let open = hold.held.state.as_ref().and_then(|state| state.open.as_deref());
+    let nothing = match &req.input {
+        Input::Decisions(decisions) => decisions.is_empty(),
+        Input::Results(results) => results.is_empty(),
+        _ => false,
+    };
+    if nothing {
+        let message = "the request answers about no call: `AgentState::waiting` tells which calls wait";
+        return Err(Error::new(ErrorKind::InvalidInput, message));
+    }
     let changes = match (open, &req.input) {
         (Some(open), Input::Decisions(decisions)) => decided(open, decisions)?,
         (Some(open), Input::Results(results)) => brought_back(open, results)?,
@@ -320,6 +329,12 @@ fn decided(open: &OpenReply, decisions: &[Decision]) -> Result<Vec<EventKind>> {
             return Err(Error::new(ErrorKind::Conflict, message));
         }
         let call = waiting_call(open, &decision.call_id, &CallState::Asking)?;
+        if let Some(input) = &decision.input
+            && let Err(error) = ToolCall::new("", "", input.as_str()).arguments()
+        {
+            let message = format!("the edited arguments of call `{}` are no JSON object: {error}", call.id);
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
         Ok(match decision.verdict {
             Verdict::Allow => allowed(call, decision.input.clone()),
             Verdict::Deny => EventKind::ToolResult(denied(call, decision.note.as_deref())),

@@ -3,7 +3,7 @@
 use super::{ToolChunk, ToolStream};
 use crate::{
     context::Context,
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, panic_text},
     stream::later,
 };
 use futures_core::Stream;
@@ -146,8 +146,5 @@ pub fn external(name: &'static str) -> ToolStream {
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let message =
-        panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-    let message = message.unwrap_or("its message is no text");
-    Error::new(ErrorKind::Tool, format!("the tool panicked: {message}"))
+    Error::new(ErrorKind::Tool, format!("the tool panicked: {}", panic_text(panic)))
 }
