@@ -2,8 +2,8 @@
 
 use super::{Config, ReActAgent, equip::Equipment};
 use agentscope_core::{
-    CallState, Change, CompactRequest, Context, Error, ErrorKind, EventKind, EventSink, Finish, Next, Opened,
-    Queued, Reason, Result, Step, ToolCall, Turn,
+    CallState, Change, CompactRequest, ContentBlock, Context, Error, ErrorKind, EventKind, EventSink, Finish,
+    Next, Opened, Queued, Reason, Result, Step, ToolCall, Turn,
 };
 use std::sync::Arc;
 
@@ -47,12 +47,16 @@ impl Work {
                 return Ok(Finish::Interrupted);
             }
             match Step::of(self.turn.state()) {
-                Step::Reason => match self.reason().await {
-                    Err(error) if error.kind() == ErrorKind::ContextOverflow => {
-                        Box::pin(self.compact(error)).await?
+                Step::Reason => {
+                    let said = self.blocks();
+                    match self.reason().await {
+                        // Only before the first piece: what follows half an answer must not be taken for the rest of it.
+                        Err(error) if error.kind() == ErrorKind::ContextOverflow && self.blocks() == said => {
+                            Box::pin(self.compact(error)).await?;
+                        }
+                        done => done?,
                     }
-                    done => done?,
-                },
+                }
                 Step::Check(calls) => Box::pin(self.check(calls)).await?,
                 Step::Act(calls) => Box::pin(self.act(calls)).await?,
                 Step::Recover(calls) => Box::pin(self.recover(calls)).await?,
@@ -64,6 +68,12 @@ impl Work {
             }
             Box::pin(self.turn.commit()).await?;
         }
+    }
+
+    /// How many blocks the model and the tools have put into the reply; what was heard comes before a thought.
+    fn blocks(&self) -> usize {
+        let content = self.turn.open().map_or(&[][..], |open| &open.msg.content);
+        content.iter().filter(|block| !matches!(block, ContentBlock::Heard(_))).count()
     }
 
     async fn end(mut self, outcome: Result<Finish>) -> Result<()> {

@@ -373,3 +373,46 @@ async fn answers_that_answer_nothing_are_refused_and_what_waits_can_be_found() {
     assert_eq!(agent.reply(decisions).await.unwrap().text(), "ok");
     assert!(agent.snapshot().await.unwrap().waiting().is_none());
 }
+
+/// Makes a conversation shorter by one sentence for all that was said.
+struct Shorten;
+
+impl Middleware for Shorten {
+    fn name(&self) -> &str {
+        "shorten"
+    }
+    fn on_compact(
+        &self,
+        req: CompactRequest,
+        _: Context,
+        _: Next<CompactRequest, BoxFuture<'static, Result<Option<Compaction>>>>,
+    ) -> BoxFuture<'static, Result<Option<Compaction>>> {
+        let upto = req.view.messages()[1].id.clone();
+        Box::pin(async move { Ok(Some(Compaction { summary: "They greeted each other.".into(), upto })) })
+    }
+}
+
+#[tokio::test]
+async fn a_conversation_that_is_too_long_is_compacted_and_the_reply_goes_on() {
+    let too_long = Error::new(ErrorKind::ContextOverflow, "too long");
+    let model = ScriptedModel::new([say("Hello."), fail(too_long), say("Sunny.")]);
+    let agent = ReActAgent::new("A", model.clone()).layer(Shorten);
+    agent.reply("Hi.").await.unwrap();
+    assert_eq!(agent.reply("And the weather?").await.unwrap().text(), "Sunny.");
+    let asked = model.requests().pop().unwrap();
+    let texts: Vec<String> = asked.messages.iter().map(|msg| msg.text()).collect();
+    assert!(texts[0].contains("They greeted each other.") && texts[1] == "And the weather?", "{texts:?}");
+    assert_eq!(agent.snapshot().await.unwrap().context.len(), 2, "the question and its answer");
+}
+
+#[tokio::test]
+async fn half_an_answer_is_not_taken_for_a_whole_one_when_the_model_finds_it_too_long() {
+    let tool = echo();
+    let too_long = Error::new(ErrorKind::ContextOverflow, "too long");
+    let model = ScriptedModel::new([say("Hello."), Line::new().call("c1", "echo", json!({})).fail(too_long)]);
+    let agent = ReActAgent::new("A", model).tool(tool.clone()).layer(Shorten);
+    agent.reply("Hi.").await.unwrap();
+    let error = agent.reply("And now?").await.unwrap_err();
+    assert_eq!((error.kind(), tool.runs()), (ErrorKind::ContextOverflow, (0, 0)));
+    assert!(agent.snapshot().await.unwrap().is_well_formed());
+}

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
+mod bad_input;
 mod conform;
 mod edges;
 mod guards;
 mod laws;
+mod output;
 mod process;
 mod react;
 mod support;

@@ -241,8 +241,9 @@ async fn begin(
     let heard_from = hold.held.state.as_ref().map_or(0, |state| state.context.len());
     reopen(&mut hold, &mut sink);
     let mut turn = Turn::new(hold, place, sink, heard_from);
-    if let (Input::Decisions(decisions), Some(rules)) = (&req.input, rules(&turn, &req.input)) {
-        debug_assert!(!decisions.is_empty());
+    if let Input::Decisions(decisions) = &req.input
+        && let Some(rules) = rules(&turn, decisions)
+    {
         turn.change(Change::Slot { key: ALLOWED_SLOT.into(), value: rules });
     }
     changes.into_iter().for_each(|kind| turn.emit(kind));
@@ -391,8 +392,7 @@ fn waiting_call<'a>(open: &'a OpenReply, id: &str, state: &CallState) -> Result<
 }
 
 /// The tools that are allowed for good, those of the decisions included, if these allow any.
-fn rules(turn: &Turn, input: &Input) -> Option<Value> {
-    let Input::Decisions(decisions) = input else { return None };
+fn rules(turn: &Turn, decisions: &[Decision]) -> Option<Value> {
     let mut all = turn.state().slots.get(ALLOWED_SLOT).and_then(Value::as_array).cloned().unwrap_or_default();
     let before = all.len();
     for name in allowed_for_good(decisions) {

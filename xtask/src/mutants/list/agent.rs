@@ -19,6 +19,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
         tests: &[],
     },
     Mutant {
+        name: "half-an-answer-compacted",
+        rule: "law 6",
+        says: "a conversation is compacted in mid-answer, and what came so far is taken for the whole answer",
+        file: DRIVE,
+        find: "&& self.blocks() == said",
+        replace: "&& self.blocks() >= said",
+        packages: AGENT,
+        tests: &["edges::"],
+    },
+    Mutant {
         name: "step-not-committed",
         rule: "law 3",
         says: "a step begins before the one before it is saved",
@@ -46,7 +56,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "Ended::TimedOut(limit) => (\n            ToolState::Error,",
         replace: "Ended::TimedOut(limit) => (\n            ToolState::Success,",
         packages: AGENT,
-        tests: &["react::", "guards::"],
+        tests: &["react::", "bad_input::", "output::", "guards::"],
     },
     Mutant {
         name: "start-not-committed",
@@ -76,7 +86,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "    next.runs_beside_others()\n        && batch.iter().all(|(_, ready)| ready.spec.runs_beside_others() && alone(&ready.spec.slots))",
         replace: "    batch.iter().all(|(_, ready)| alone(&ready.spec.slots))",
         packages: AGENT,
-        tests: &["react::", "guards::"],
+        tests: &["react::", "bad_input::", "output::", "guards::"],
     },
     Mutant {
         name: "slot-shared",
@@ -86,7 +96,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "ready.spec.runs_beside_others() && alone(&ready.spec.slots)",
         replace: "ready.spec.runs_beside_others() || alone(&ready.spec.slots)",
         packages: AGENT,
-        tests: &["react::", "guards::"],
+        tests: &["react::", "bad_input::", "output::", "guards::"],
     },
     Mutant {
         name: "all-is-allowed",
@@ -96,7 +106,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "let core = if allowed {",
         replace: "let core = if allowed || true {",
         packages: AGENT,
-        tests: &["react::", "keeps_the_laws", "process::an_approval"],
+        tests: &["react::", "bad_input::", "output::", "keeps_the_laws", "process::an_approval"],
     },
     Mutant {
         name: "always-means-all",
@@ -106,7 +116,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "names.iter().any(|name| *name == *call.name)",
         replace: "names.iter().any(|name| *name == *call.name || true)",
         packages: AGENT,
-        tests: &["react::", "guards::"],
+        tests: &["react::", "bad_input::", "output::", "guards::"],
     },
     Mutant {
         name: "refused-by-layer-runs",
@@ -126,7 +136,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "match self.config.validators.check(&spec.input_schema, &input) {",
         replace: "match self.config.validators.check(&spec.input_schema, &input).or(Ok::<(), String>(())) {",
         packages: AGENT,
-        tests: &["react::", "guards::"],
+        tests: &["react::", "bad_input::", "output::", "guards::"],
     },
     Mutant {
         name: "last-round-acts",
@@ -156,7 +166,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "self.clock = Box::pin(sleep(self.grace));",
         replace: "self.clock = Box::pin(sleep(self.grace * 1_000));",
         packages: AGENT,
-        tests: &["react::", "guards::"],
+        tests: &["react::", "bad_input::", "output::", "guards::"],
     },
     Mutant {
         name: "tool-not-told-to-stop",
@@ -176,7 +186,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "match catch_unwind(AssertUnwindSafe(|| cx.sync_scope(|| stream.poll_next_unpin(task)))) {",
         replace: "match Ok::<_, ()>(cx.sync_scope(|| stream.poll_next_unpin(task))) {",
         packages: AGENT,
-        tests: &["react::", "guards::"],
+        tests: &["react::", "bad_input::", "output::", "guards::"],
     },
     Mutant {
         name: "output-without-limit",
@@ -186,7 +196,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "if self.output_bytes > OUTPUT_LIMIT {",
         replace: "if self.output_bytes > OUTPUT_LIMIT * 8 {",
         packages: AGENT,
-        tests: &["react::", "guards::"],
+        tests: &["react::", "bad_input::", "output::", "guards::"],
     },
     Mutant {
         name: "any-slot-is-set",
@@ -196,7 +206,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "ToolChunk::Slot { key, .. } if !self.spec.slots.contains(key) => {",
         replace: "ToolChunk::Slot { key, .. } if !self.spec.slots.contains(key) && key.is_empty() => {",
         packages: AGENT,
-        tests: &["react::", "guards::"],
+        tests: &["react::", "bad_input::", "output::", "guards::"],
     },
     Mutant {
         name: "sub-agent-tells-all",
@@ -206,7 +216,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "let spoken = msg.spoken();",
         replace: "let spoken = msg.clone();",
         packages: AGENT,
-        tests: &["react::", "guards::"],
+        tests: &["react::", "bad_input::", "output::", "guards::"],
     },
     Mutant {
         name: "sub-agent-may-all",
@@ -216,6 +226,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "Decision::deny(call.id.clone()).note(WHY)",
         replace: "Decision::allow(call.id.clone()).note(WHY)",
         packages: AGENT,
-        tests: &["react::", "guards::"],
+        tests: &["react::", "bad_input::", "output::", "guards::"],
     },
 ];

@@ -14,7 +14,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
         find: "            close_previous(&mut hold);\n",
         replace: "            let _ = close_previous;\n",
         packages: AGENT,
-        tests: &["react::", "keeps_the_laws"],
+        tests: &["react::", "bad_input::", "output::", "keeps_the_laws"],
     },
     Mutant {
         name: "denied-call-runs",
@@ -25,7 +25,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
         replace: "Verdict::Deny => {\n                let _ = denied;\n                EventKind::ToolCallState { id: call.id.clone(), \
                   state: CallState::Allowed, input: None }\n            }",
         packages: AGENT,
-        tests: &["react::", "process::an_approval"],
+        tests: &["react::", "bad_input::", "output::", "process::an_approval"],
     },
     Mutant {
         name: "decision-for-another-reply",
@@ -35,7 +35,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
         find: "is_some_and(|id| *id != open.msg.id)",
         replace: "is_some_and(|id| *id != open.msg.id && false)",
         packages: AGENT,
-        tests: &["react::"],
+        tests: &["react::", "bad_input::", "output::"],
     },
     Mutant {
         name: "running-result-taken",
@@ -45,7 +45,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
         find: "if result.state == ToolState::Running {",
         replace: "if false {",
         packages: AGENT,
-        tests: &["react::"],
+        tests: &["react::", "bad_input::", "output::"],
     },
     Mutant {
         name: "queued-message-lost",
