@@ -4,11 +4,13 @@
     python3 xtask/peers/record.py llama http://127.0.0.1:8123 FOLDER [NAME ..]
 
 Writes FOLDER/PEER-NAME.http: the status line, the headers and the body as they came, chunk sizes included. Nothing is
-parsed or repaired, so that a recording may be cut short or wrong, as its server was.
+parsed or repaired, so that a recording may be cut short or wrong, as its server was. Only the path of a Python library
+in an error message gives way to as many dots, because it tells of the machine.
 """
 
 import json
 import pathlib
+import re
 import socket
 import sys
 import urllib.parse
@@ -28,21 +30,28 @@ WEATHER = {
         },
     },
 }
-FORCED = {"tools": [WEATHER], "tool_choice": {"type": "function", "function": {"name": "get_weather"}}}
-SCHEMA = {
-    "response_format": {
-        "type": "json_schema",
-        "json_schema": {
-            "name": "verdict",
-            "schema": {
-                "type": "object",
-                "properties": {"ok": {"type": "boolean"}, "n": {"type": "integer", "minimum": 0, "maximum": 99}},
-                "required": ["ok", "n"],
-                "additionalProperties": False,
-            },
+# A model of random weights finds no end of a string, so that what it is forced to fill in has none.
+LAMP = {
+    "type": "function",
+    "function": {
+        "name": "set_lamp",
+        "description": "Switches a lamp",
+        "parameters": {
+            "type": "object",
+            "properties": {"room": {"enum": ["kitchen", "hall"]}, "on": {"type": "boolean"}},
+            "required": ["room", "on"],
         },
     },
 }
+LAMP_FORCED = {"tools": [LAMP], "tool_choice": {"type": "function", "function": {"name": "set_lamp"}}}
+SCHEMA = {
+    "type": "object",
+    "properties": {"ok": {"type": "boolean"}, "n": {"type": "integer"}},
+    "required": ["ok", "n"],
+    "additionalProperties": False,
+}
+SCHEMA_OF_OPENAI = {"response_format": {"type": "json_schema", "json_schema": {"name": "verdict", "schema": SCHEMA}}}
+SCHEMA_OF_LLAMA = {"response_format": {"type": "json_object", "schema": SCHEMA}}
 
 
 def ask(words, **more):
@@ -55,6 +64,7 @@ def stream(words, **more):
 
 USAGE = {"stream_options": {"include_usage": True}}
 SMALL = {"max_tokens": 24, "temperature": 0, "seed": 7}
+SMALL_TASK = {**SMALL, "max_tokens": 64}
 
 # Of aimock, the words choose the answer: see aimock.json beside the recordings.
 AIMOCK = {
@@ -100,12 +110,13 @@ LLAMA = {
     "text-stream-usage": stream("hello", **SMALL, **USAGE),
     "scripts-stream": stream("你好, привет, 👍", **SMALL),
     "stop": ask("hello", **SMALL, stop=["a", "e"]),
-    "schema": ask("hello", **{**SMALL, "max_tokens": 64}, **SCHEMA),
-    "schema-stream": stream("hello", **{**SMALL, "max_tokens": 64}, **SCHEMA),
-    "forced-tool": ask("weather", **{**SMALL, "max_tokens": 96}, **FORCED),
-    "forced-tool-stream": stream("weather", **{**SMALL, "max_tokens": 96}, **FORCED),
-    "forced-tool-cut": ask("weather", **{**SMALL, "max_tokens": 6}, **FORCED),
-    "forced-tool-cut-stream": stream("weather", **{**SMALL, "max_tokens": 6}, **FORCED),
+    "schema": ask("hello", **SMALL_TASK, **SCHEMA_OF_LLAMA),
+    "schema-stream": stream("hello", **SMALL_TASK, **SCHEMA_OF_LLAMA),
+    "forced-tool": ask("lamp", **SMALL_TASK, **LAMP_FORCED),
+    "forced-tool-stream": stream("lamp", **SMALL_TASK, **LAMP_FORCED),
+    "forced-tool-cut": ask("lamp", **{**SMALL, "max_tokens": 6}, **LAMP_FORCED),
+    "forced-tool-cut-stream": stream("lamp", **{**SMALL, "max_tokens": 6}, **LAMP_FORCED),
+    "error-schema": ask("hello", **SMALL, **SCHEMA_OF_OPENAI),
     "error-context": ask("word " * 600, **SMALL),
     "error-context-stream": stream("word " * 600, **SMALL),
     "error-no-json": b'{"model": "gpt-4o", "messages": [',
@@ -135,7 +146,7 @@ def record(base, request):
                 answer += part
         except ConnectionResetError:
             pass
-    return answer
+    return re.sub(rb'/[^" ]*(?=/site-packages/)', lambda path: b"." * len(path[0]), answer)
 
 
 def main(peer, base, folder, *names):
