@@ -9,6 +9,7 @@ mod part;
 mod provider;
 mod sound;
 mod strict;
+mod surrogates;
 mod transcript;
 mod wire;
 

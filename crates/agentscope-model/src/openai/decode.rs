@@ -4,6 +4,7 @@
 use super::{
     fault,
     sound::Sound,
+    surrogates::Surrogates,
     wire::{CallDelta, Choice, Chunk, Delta, WireUsage},
 };
 use agentscope_core::{CallId, Error, ErrorKind, FinishReason, ModelDelta, Name, Result, Usage};
@@ -18,6 +19,7 @@ pub(crate) struct Decoder {
     /// The block that words are added to, if the last block is one of that kind.
     open: Open,
     calls: Vec<Call>,
+    surrogates: Surrogates,
     sound: Option<Sound>,
     sound_type: String,
     finish: Option<FinishReason>,
@@ -52,6 +54,7 @@ impl Decoder {
             next: 0,
             open: Open::None,
             calls: Vec::new(),
+            surrogates: Surrogates::default(),
             sound: None,
             sound_type,
             finish: None,
@@ -84,8 +87,16 @@ impl Decoder {
         if event == b"error" {
             return Err(fault::in_band(&self.peer, data));
         }
-        let chunk = self.chunk(data)?;
-        self.take(chunk, out)
+        match serde_json::from_slice(data) {
+            Ok(chunk) => self.take(chunk, out),
+            // No more than a guess at why it failed, but a cheap one: whole letters stay as they are.
+            Err(_) if memchr::memmem::find(data, b"\\u").is_some() => {
+                let mended = self.surrogates.mend(data);
+                let chunk = self.chunk(&mended)?;
+                self.take(chunk, out)
+            }
+            Err(error) => Err(fault::no_chunk(&self.peer, data, &error)),
+        }
     }
 
     /// A whole answer that was not streamed.
@@ -127,13 +138,16 @@ impl Decoder {
                 return Err(Error::new(ErrorKind::Protocol, message));
             }
         }
+        let is_cut = self.calls.iter().any(|call| !call.shape.is_whole());
         let reason = match self.finish.take() {
+            // llama.cpp's server calls it a tool call all the same. What is cut must not be taken for what the model meant.
+            Some(FinishReason::Stop) if is_cut => FinishReason::Length,
             Some(reason) => reason,
             None if self.next == 0 => {
                 let message = format!("the answer of {} is empty, and has no finish reason", self.peer);
                 return Err(Error::new(ErrorKind::Unavailable, message));
             }
-            None if self.calls.iter().any(|call| !call.shape.is_whole()) => {
+            None if is_cut => {
                 let message = format!("the answer of {} ends in the middle of a tool call", self.peer);
                 return Err(Error::new(ErrorKind::Unavailable, message));
             }
