@@ -161,17 +161,17 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
             return self.user(vec![Part::Text(text.into())], None);
         };
         self.open.remove(at);
-        self.put(&Wire {
-            role: "tool",
-            tool_call_id: Some(&result.id),
-            content: WireContent::Text(text),
-            name: Some(Cow::Borrowed(&result.name)),
-            ..Wire::default()
-        })?;
+        self.tool(&result.id, &result.name, text)?;
         if self.cx.sees {
             transcript::promote(self.cx, result, &mut self.promoted);
         }
         if self.open.is_empty() { self.show_promoted() } else { Ok(()) }
+    }
+
+    fn tool(&mut self, id: &'a str, name: &'a str, text: Cow<'a, str>) -> Result<(), S::Error> {
+        let name = self.cx.ways().names_tools.then_some(Cow::Borrowed(name));
+        let content = WireContent::Text(text);
+        self.put(&Wire { role: "tool", tool_call_id: Some(id), name, content, ..Wire::default() })
     }
 
     fn user(&mut self, parts: Vec<Part<'a>>, name: Option<&'a str>) -> Result<(), S::Error> {
@@ -192,13 +192,7 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
     /// Gives the calls that are still open a result: something else is said now.
     fn settle(&mut self) -> Result<(), S::Error> {
         while let Some(call) = self.open.pop_front() {
-            self.put(&Wire {
-                role: "tool",
-                tool_call_id: Some(&call.id),
-                content: WireContent::Text(NO_RESULT.into()),
-                name: Some(Cow::Borrowed(&call.name)),
-                ..Wire::default()
-            })?;
+            self.tool(&call.id, &call.name, NO_RESULT.into())?;
         }
         self.show_promoted()
     }

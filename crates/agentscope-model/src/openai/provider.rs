@@ -39,6 +39,8 @@ pub(crate) struct Ways {
     pub(crate) base_url_variable: &'static str,
     /// Each message names its speaker, and its content is a list of parts even where it is one text.
     pub(crate) names_and_parts: bool,
+    /// A tool's result names the tool, as 1.x has it. It is no part of the API, and some servers refuse what is none.
+    pub(crate) names_tools: bool,
     /// System messages may stand anywhere; elsewhere, templates of chat refuse all but the first.
     pub(crate) system_anywhere: bool,
     /// It is shown images, sounds, films and files, in this order.
@@ -58,6 +60,7 @@ const COMMON: Ways = Ways {
     base_url: "",
     base_url_variable: "",
     names_and_parts: false,
+    names_tools: false,
     system_anywhere: false,
     shown: [true, true, true, false],
     wants_thoughts: false,
@@ -72,6 +75,7 @@ static OPENAI: Ways = Ways {
     base_url: "https://api.openai.com/v1",
     base_url_variable: "OPENAI_BASE_URL",
     names_and_parts: true,
+    names_tools: true,
     system_anywhere: true,
     shown: [true, true, false, true],
     max_tokens: "max_completion_tokens",
@@ -85,6 +89,7 @@ static DASHSCOPE: Ways = Ways {
     needs_key: true,
     base_url: "https://dashscope.aliyuncs.com/compatible-mode/v1",
     base_url_variable: "DASHSCOPE_BASE_URL",
+    names_tools: true,
     ..COMMON
 };
 
@@ -94,6 +99,7 @@ static DEEPSEEK: Ways = Ways {
     needs_key: true,
     base_url: "https://api.deepseek.com/v1",
     base_url_variable: "DEEPSEEK_BASE_URL",
+    names_tools: true,
     system_anywhere: true,
     shown: [false; 4],
     wants_thoughts: true,

@@ -56,8 +56,8 @@ fn a_reply_of_several_rounds_becomes_the_messages_that_it_was_made_of() {
         json!([
             {"role": "user", "content": "What is there?"},
             {"role": "assistant", "content": "Let me see.", "tool_calls": [call("c1", "{\"at\": 1}"), call("c2", "{}")]},
-            {"role": "tool", "tool_call_id": "c1", "content": "a tree", "name": "look"},
-            {"role": "tool", "tool_call_id": "c2", "content": "a house", "name": "look"},
+            {"role": "tool", "tool_call_id": "c1", "content": "a tree"},
+            {"role": "tool", "tool_call_id": "c2", "content": "a house"},
             {"role": "assistant", "content": "A tree and a house."},
         ])
     );
@@ -79,7 +79,7 @@ fn a_call_without_a_result_gets_one_and_a_result_without_a_call_is_told() {
     let messages = messages(&asked([Msg::user("?"), open, lone, Msg::user("!")]), Provider::Other);
     assert_eq!(
         messages[2],
-        json!({"role": "tool", "tool_call_id": "c", "content": "The result of this call is not known.", "name": "look"})
+        json!({"role": "tool", "tool_call_id": "c", "content": "The result of this call is not known."})
     );
     assert_eq!(
         messages[3],
