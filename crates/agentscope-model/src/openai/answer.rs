@@ -73,6 +73,8 @@ struct Reading {
     decoder: Decoder,
     /// The body of an answer that is not streamed.
     whole: Option<Vec<u8>>,
+    /// Nothing has come yet, and the server does not say what will.
+    unsure: bool,
 }
 
 /// What failed, and whether the same request may be sent again.
@@ -182,14 +184,15 @@ impl Answer {
         }
         let kind = response.headers().get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
         // Some servers stream though they were not asked to, and some do not though they were.
-        let streams = kind.starts_with("text/event-stream")
-            || (model.stream && !kind.contains("json") && !kind.contains("html"));
+        let unsure = !kind.starts_with("text/event-stream");
+        let streams = !unsure || (model.stream && !kind.contains("json") && !kind.contains("html"));
         let sound_type = format!("audio/{}", self.sound_format());
         self.phase = Phase::Read(Box::new(Reading {
             response,
             frames: Frames::default(),
             decoder: Decoder::new(Name::from(peer), sound_type),
             whole: (!streams).then(Vec::new),
+            unsure,
         }));
         Ok(())
     }
@@ -197,7 +200,7 @@ impl Answer {
     /// Takes in the next bytes.
     async fn read(&mut self) -> Result<(), Failure> {
         let Phase::Read(reading) = &mut self.phase else { return Ok(()) };
-        let Reading { response, frames, decoder, whole } = &mut **reading;
+        let Reading { response, frames, decoder, whole, unsure } = &mut **reading;
         let out = &mut self.out;
         let peer = peer(response.url());
         let limit = match (decoder.is_finished(), self.said) {
@@ -217,6 +220,13 @@ impl Answer {
             }
             Err(_) => return Err(self.silent(&peer, limit, "said nothing more")),
         };
+        if let Some(chunk) = &chunk
+            && std::mem::take(unsure)
+            && whole.is_none()
+            && !Frames::may_begin_with(chunk)
+        {
+            *whole = Some(Vec::new());
+        }
         match (chunk, whole) {
             (Some(chunk), Some(whole)) if whole.len() + chunk.len() > BODY_LIMIT => {
                 let message = format!("the answer of {peer} has more than {BODY_LIMIT} bytes");

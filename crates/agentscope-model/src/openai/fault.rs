@@ -54,7 +54,9 @@ impl Server<'_> {
         let key = provider.ways().key;
         let status = response.status;
         if is_overflow(status, &code, &said) {
-            let message = format!("the conversation is longer than the model `{model}` takes{said}");
+            let message = format!(
+                "the conversation is longer than the model `{model}` takes{said}: shorten it, or use a model that takes more"
+            );
             return Error::new(ErrorKind::ContextOverflow, message);
         }
         let (kind, message) = match status {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
+mod bad_input;
 mod chat;
 #[path = "../server/server.rs"]
 mod server;
