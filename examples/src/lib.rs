@@ -6,22 +6,18 @@ use agentscope::prelude::*;
 pub use policy::Policy;
 use std::sync::Arc;
 
-/// The model that a demo thinks with: the one of `--model SPEC` on the command line, else a small policy.
+/// The model that a demo thinks with: the one of `--model SPEC` on the command line, such as `ollama:qwen3` or
+/// `http://localhost:8000/v1#NAME`, else a small policy.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] if the command line or the SPEC is wrong.
+/// [`ErrorKind::InvalidInput`] if the command line or the SPEC is wrong; [`ErrorKind::Unauthorized`] if its key is missing.
 pub fn model() -> Result<Arc<dyn ChatModel>> {
     match spec(std::env::args().skip(1))?.as_deref() {
         None | Some("policy") => {
             println!("(model: a few rules in examples/src/policy.rs, no language model)");
             Ok(Arc::new(Policy::new()))
         }
-        Some(other) => Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!(
-                "there is no model `{other}` in this version: leave --model away, or give `policy`, or pass your own `ChatModel` in the code"
-            ),
-        )),
+        Some(spec) => model::from_spec(spec),
     }
 }
 
@@ -39,7 +35,7 @@ fn spec(mut args: impl Iterator<Item = String>) -> Result<Option<String>> {
         let Some(value) = value.or_else(|| args.next()) else {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
-                "--model needs a SPEC, such as `--model policy`",
+                "--model needs a SPEC, such as `--model ollama:qwen3`",
             ));
         };
         spec = Some(value);

@@ -1,1 +1,15 @@
-//! The HTTP client of AgentScope's crates.
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod fetch;
+mod guard;
+mod trouble;
+
+pub use client::{client, guarded_client};
+pub use fetch::{Fetched, fetch};
+pub use guard::{Guard, is_public};
+pub use trouble::trouble;
+
+/// What the responses, bodies and headers of this crate's clients are made of.
+pub use reqwest;
+pub use url::Url;

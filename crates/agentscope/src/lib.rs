@@ -3,11 +3,16 @@
 pub use agentscope_agent::*;
 pub use agentscope_core::*;
 pub use agentscope_macros::tool;
+/// Models of providers: `model::from_spec("ollama:qwen3")`.
+#[cfg(feature = "model")]
+pub use agentscope_model as model;
 /// Tools: toolkits with groups, running code and commands, reading and writing files.
 pub use agentscope_tool as tool;
 
 /// All that most programs need: `use agentscope::prelude::*;`.
 pub mod prelude {
+    #[cfg(feature = "model")]
+    pub use crate::model;
     pub use crate::tool;
     #[cfg(feature = "console")]
     pub use agentscope_agent::console;

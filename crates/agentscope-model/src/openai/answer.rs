@@ -1,0 +1,306 @@
+//! One answer: the request is sent, again where that may help, and what comes back is decoded as it comes.
+
+use super::{
+    Settings,
+    decode::Decoder,
+    encode::Body,
+    fault::{Response as Refusal, Server, retry_after},
+};
+use crate::{media::Inlined, sse::Frames};
+use agentscope_core::{
+    Context, Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Name, Result, ToolChoice,
+};
+use agentscope_net::{
+    Url, client,
+    reqwest::{
+        Response,
+        header::{CONTENT_TYPE, LOCATION, RETRY_AFTER},
+    },
+    trouble,
+};
+use bytes::Bytes;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, SystemTime},
+};
+use tokio::time::{sleep, timeout};
+
+/// Longest `Retry-After` that is waited for (1 min); for a longer one the caller decides.
+const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(60);
+
+/// The first wait before a request is sent again is at most this long (0.5 s), each further one twice as long as the one before.
+const BACKOFF: Duration = Duration::from_millis(500);
+
+/// Longest wait between two requests (8 s), where the server does not say how long.
+const BACKOFF_LIMIT: Duration = Duration::from_secs(8);
+
+/// How long the end of a stream is waited for (2 s) when the model has said why it stopped. Only its usage is to come.
+const AFTER_FINISH: Duration = Duration::from_secs(2);
+
+/// How long the end of a body is waited for (250 ms) when the answer is complete: a connection that is read to its end can be
+/// used again.
+const DRAIN: Duration = Duration::from_millis(250);
+
+/// Largest answer that is not streamed (64 MiB).
+const BODY_LIMIT: usize = 64 << 20;
+
+/// Most that is read of an error's body (64 KiB).
+const ERROR_LIMIT: usize = 64 << 10;
+
+pub(super) struct Answer {
+    model: Arc<Settings>,
+    req: ModelRequest,
+    cx: Context,
+    phase: Phase,
+    out: VecDeque<ModelDelta>,
+    /// Something was given away: it cannot be said again otherwise.
+    said: bool,
+    tries: u32,
+}
+
+enum Phase {
+    Ask,
+    Read(Box<Reading>),
+    /// The answer is complete, but the body may not be.
+    Drain(Response),
+    Over,
+}
+
+struct Reading {
+    response: Response,
+    frames: Frames,
+    decoder: Decoder,
+    /// The body of an answer that is not streamed.
+    whole: Option<Vec<u8>>,
+}
+
+/// What failed, and whether the same request may be sent again.
+struct Failure {
+    error: Error,
+    again: bool,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { again: error.is_retryable(), error }
+    }
+}
+
+impl Answer {
+    pub(super) fn stream(model: Arc<Settings>, req: ModelRequest, cx: Context) -> ModelStream {
+        let answer = Self { model, req, cx, phase: Phase::Ask, out: VecDeque::new(), said: false, tries: 0 };
+        Box::pin(futures_util::stream::unfold(Box::new(answer), |mut answer| async move {
+            let next = answer.next().await?;
+            Some((next, answer))
+        }))
+    }
+
+    async fn next(&mut self) -> Option<Result<ModelDelta>> {
+        loop {
+            if let Some(delta) = self.out.pop_front() {
+                self.said = true;
+                return Some(Ok(delta));
+            }
+            let failure = match &mut self.phase {
+                Phase::Over => return None,
+                Phase::Drain(response) => {
+                    drop(timeout(DRAIN, async { while let Ok(Some(_)) = response.chunk().await {} }).await);
+                    self.phase = Phase::Over;
+                    return None;
+                }
+                Phase::Ask => self.ask().await.err(),
+                Phase::Read(_) => self.read().await.err(),
+            };
+            if let Some(failure) = failure {
+                // What came before the failure in the same piece is still said, but for what could be said again.
+                if let Err(error) = self.again(failure).await {
+                    self.phase = Phase::Over;
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+
+    /// Waits and starts again, where that may help.
+    async fn again(&mut self, failure: Failure) -> Result<()> {
+        let Failure { error, again } = failure;
+        if !again || self.said || self.tries >= self.model.retries {
+            return Err(self.told(error));
+        }
+        let wait = match error.retry_after() {
+            Some(wait) if wait > RETRY_AFTER_LIMIT => return Err(self.told(error)),
+            Some(wait) => wait,
+            None => {
+                let most = BACKOFF.saturating_mul(1 << self.tries.min(8)).min(BACKOFF_LIMIT);
+                most.mul_f64(fastrand::f64())
+            }
+        };
+        if self.cx.time_left().is_some_and(|left| left <= wait) {
+            return Err(self.told(error));
+        }
+        self.tries += 1;
+        self.out.clear();
+        self.phase = Phase::Ask;
+        sleep(wait).await;
+        Ok(())
+    }
+
+    /// The error, with how often it was tried.
+    fn told(&self, error: Error) -> Error {
+        match self.tries {
+            0 => error,
+            tries => error.context(format!("asked {} times", tries + 1)),
+        }
+    }
+
+    /// Sends the request and sees to the head of the response.
+    async fn ask(&mut self) -> Result<(), Failure> {
+        let model = Arc::clone(&self.model);
+        let url = model.endpoint()?;
+        let headers = model.head()?;
+        let media = Inlined::of(&self.req, model.provider).await?;
+        let body = Body {
+            req: &self.req,
+            model: &model.card.name,
+            provider: model.provider,
+            extra: &model.extra,
+            media: &media,
+            stream: model.stream,
+            sees: model.card.input_types.iter().any(|it| it.starts_with("image/")),
+            free_choice: model.free_choice.load(Relaxed),
+        };
+        let body = Bytes::from(body.encode()?);
+        let peer = peer(&url);
+        let sent = client(&url)?.post(url).headers(headers).body(body).send();
+        let response = match timeout(model.first_byte_timeout, sent).await {
+            Ok(response) => response.map_err(|error| trouble(error, &peer))?,
+            Err(_) => return Err(self.silent(&peer, model.first_byte_timeout, "did not answer")),
+        };
+        if !response.status().is_success() {
+            return Err(self.refused(response).await);
+        }
+        let kind = response.headers().get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+        // Some servers stream though they were not asked to, and some do not though they were.
+        let streams = kind.starts_with("text/event-stream")
+            || (model.stream && !kind.contains("json") && !kind.contains("html"));
+        let sound_type = format!("audio/{}", self.sound_format());
+        self.phase = Phase::Read(Box::new(Reading {
+            response,
+            frames: Frames::default(),
+            decoder: Decoder::new(Name::from(peer), sound_type),
+            whole: (!streams).then(Vec::new),
+        }));
+        Ok(())
+    }
+
+    /// Takes in the next bytes.
+    async fn read(&mut self) -> Result<(), Failure> {
+        let Phase::Read(reading) = &mut self.phase else { return Ok(()) };
+        let Reading { response, frames, decoder, whole } = &mut **reading;
+        let out = &mut self.out;
+        let peer = peer(response.url());
+        let limit = match (decoder.is_finished(), self.said) {
+            (true, _) => AFTER_FINISH,
+            (false, true) => self.model.chunk_timeout,
+            (false, false) => self.model.first_byte_timeout,
+        };
+        let chunk = match timeout(limit, response.chunk()).await {
+            Ok(Ok(chunk)) => chunk,
+            // The model has said that it is done; what was to come is no part of its answer.
+            Ok(Err(_)) | Err(_) if decoder.is_finished() => None,
+            Ok(Err(error)) => {
+                let error = trouble(error, &peer);
+                return Err(error
+                    .context(format!("the answer of `{}` broke off", self.model.card.name))
+                    .into());
+            }
+            Err(_) => return Err(self.silent(&peer, limit, "said nothing more")),
+        };
+        match (chunk, whole) {
+            (Some(chunk), Some(whole)) if whole.len() + chunk.len() > BODY_LIMIT => {
+                let message = format!("the answer of {peer} has more than {BODY_LIMIT} bytes");
+                return Err(Error::new(ErrorKind::Protocol, message).into());
+            }
+            (Some(chunk), Some(whole)) => {
+                whole.extend_from_slice(&chunk);
+                return Ok(());
+            }
+            (None, Some(whole)) => decoder.whole(whole, out)?,
+            (Some(chunk), None) => frames.feed(&chunk, |event, data| decoder.frame(event, data, out))?,
+            (None, None) => {
+                frames.end(|event, data| decoder.frame(event, data, out))?;
+                decoder.end(out)?;
+            }
+        }
+        if decoder.is_ended()
+            && let Phase::Read(reading) = std::mem::replace(&mut self.phase, Phase::Over)
+        {
+            self.phase = Phase::Drain(reading.response);
+        }
+        Ok(())
+    }
+
+    async fn refused(&self, mut response: Response) -> Failure {
+        let model = &self.model;
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let retry_after = header(RETRY_AFTER).and_then(|value| retry_after(value, SystemTime::now()));
+        let location = header(LOCATION).map(str::to_owned);
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        let read = async {
+            while let Ok(Some(chunk)) = response.chunk().await {
+                body.extend_from_slice(&chunk);
+                if body.len() > ERROR_LIMIT {
+                    break;
+                }
+            }
+        };
+        drop(timeout(model.chunk_timeout.min(AFTER_FINISH), read).await);
+        let address = peer(response.url());
+        let server = Server {
+            provider: model.provider,
+            model: &model.card.name,
+            address: &address,
+            key: model.key.as_ref(),
+        };
+        let error =
+            server.refused(&Refusal { status, retry_after, location: location.as_deref(), body: &body });
+        // A server that does not let itself be told which tool to call is asked again, and leaves it to the model.
+        let told = matches!(self.req.tool_choice, ToolChoice::Required | ToolChoice::Tool(_));
+        if status == 400 && told && body_names(&body, "tool_choice") && !model.free_choice.swap(true, Relaxed)
+        {
+            return Failure { error: error.with_retry_after(Duration::ZERO), again: true };
+        }
+        error.into()
+    }
+
+    fn silent(&self, peer: &str, limit: Duration, what: &str) -> Failure {
+        let message = format!(
+            "{peer} {what} for {} s: try again, or allow more by `.{}(..)`",
+            limit.as_secs_f64(),
+            if self.said { "chunk_timeout" } else { "first_byte_timeout" }
+        );
+        // The model may be at work: asked again, it would do the work twice.
+        Failure { error: Error::new(ErrorKind::Timeout, message), again: false }
+    }
+
+    /// The format of sounds, as it was asked for.
+    fn sound_format(&self) -> &str {
+        let audio = self.req.options.extra.get("audio").or_else(|| self.model.extra.get("audio"));
+        audio.and_then(|audio| audio.get("format")?.as_str()).unwrap_or("wav")
+    }
+}
+
+fn body_names(body: &[u8], word: &str) -> bool {
+    memchr::memmem::find(body, word.as_bytes()).is_some()
+}
+
+/// Who is asked, as it is told: neither path nor query, which may hold a key.
+fn peer(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}

@@ -1,0 +1,370 @@
+//! An answer from the wire, piece by piece: a pure state machine over frames. What it has seen it has given away; it keeps the
+//! number of the block that is open, and the calls by their index.
+
+use super::{
+    fault,
+    sound::Sound,
+    surrogates::Surrogates,
+    wire::{CallDelta, Choice, Chunk, Delta, WireUsage},
+};
+use agentscope_core::{CallId, Error, ErrorKind, FinishReason, ModelDelta, Name, Result, Usage};
+use serde_json::Value;
+use std::collections::VecDeque;
+
+pub(crate) struct Decoder {
+    /// Who answers, for what is told of errors.
+    peer: Name,
+    /// The number of the next block.
+    next: u32,
+    /// The block that words are added to, if the last block is one of that kind.
+    open: Open,
+    calls: Vec<Call>,
+    surrogates: Surrogates,
+    sound: Option<Sound>,
+    sound_type: String,
+    finish: Option<FinishReason>,
+    ended: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Open {
+    None,
+    Text(u32),
+    Thinking(u32),
+}
+
+/// A call that is being written.
+struct Call {
+    index: Option<u32>,
+    block: u32,
+    id: CallId,
+    /// Empty until it is known: a piece of a call names its tool.
+    name: Name,
+    /// Arguments that came before the name.
+    early: String,
+    /// How deep the arguments are nested, to know whether they are whole.
+    shape: Shape,
+}
+
+impl Decoder {
+    /// `sound_type` is the media type of sounds, where the model makes any.
+    pub(crate) fn new(peer: Name, sound_type: String) -> Self {
+        Self {
+            peer,
+            next: 0,
+            open: Open::None,
+            calls: Vec::new(),
+            surrogates: Surrogates::default(),
+            sound: None,
+            sound_type,
+            finish: None,
+            ended: false,
+        }
+    }
+
+    /// Whether the answer is complete: what may follow is of no interest.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether the model has said why it stopped; only the usage may still come.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finish.is_some()
+    }
+
+    /// A frame of a stream.
+    ///
+    /// # Errors
+    /// What the server reports in the stream; [`ErrorKind::Protocol`] for what is no chunk.
+    pub(crate) fn frame(&mut self, event: &[u8], data: &[u8], out: &mut VecDeque<ModelDelta>) -> Result<()> {
+        let data = data.trim_ascii();
+        if self.ended || data.is_empty() {
+            return Ok(());
+        }
+        if data == b"[DONE]" {
+            return self.done(out);
+        }
+        if event == b"error" {
+            return Err(fault::in_band(&self.peer, data));
+        }
+        match serde_json::from_slice(data) {
+            Ok(chunk) => self.take(chunk, out),
+            // No more than a guess at why it failed, but a cheap one: whole letters stay as they are.
+            Err(_) if memchr::memmem::find(data, b"\\u").is_some() => {
+                let mended = self.surrogates.mend(data);
+                let chunk = self.chunk(&mended)?;
+                self.take(chunk, out)
+            }
+            Err(error) => Err(fault::no_chunk(&self.peer, data, &error)),
+        }
+    }
+
+    /// A whole answer that was not streamed.
+    ///
+    /// # Errors
+    /// What the server reports; [`ErrorKind::Protocol`] for what is no answer.
+    pub(crate) fn whole(&mut self, body: &[u8], out: &mut VecDeque<ModelDelta>) -> Result<()> {
+        let chunk = self.chunk(body)?;
+        if chunk.choices.is_empty() && chunk.error.is_none() && !is_error(&chunk) {
+            return Err(fault::no_answer(&self.peer, body));
+        }
+        self.take(chunk, out)?;
+        self.done(out)
+    }
+
+    /// The stream has ended.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] if the model has not said that it stopped.
+    pub(crate) fn end(&mut self, out: &mut VecDeque<ModelDelta>) -> Result<()> {
+        match (self.ended, &self.finish) {
+            (true, _) => Ok(()),
+            (false, Some(_)) => self.done(out),
+            (false, None) => {
+                let message = format!(
+                    "the answer of {} broke off: the stream ended without a finish reason",
+                    self.peer
+                );
+                Err(Error::new(ErrorKind::Unavailable, message))
+            }
+        }
+    }
+
+    /// The server says that this was all. Some say so and give no reason.
+    fn done(&mut self, out: &mut VecDeque<ModelDelta>) -> Result<()> {
+        for call in &mut self.calls {
+            if call.name.is_empty() {
+                let message = format!("{} called a tool without a name", self.peer);
+                return Err(Error::new(ErrorKind::Protocol, message));
+            }
+        }
+        let is_cut = self.calls.iter().any(|call| !call.shape.is_whole());
+        let reason = match self.finish.take() {
+            // llama.cpp's server calls it a tool call all the same. What is cut must not be taken for what the model meant.
+            Some(FinishReason::Stop) if is_cut => FinishReason::Length,
+            Some(reason) => reason,
+            None if self.next == 0 => {
+                let message = format!("the answer of {} is empty, and has no finish reason", self.peer);
+                return Err(Error::new(ErrorKind::Unavailable, message));
+            }
+            None if is_cut => {
+                let message = format!("the answer of {} ends in the middle of a tool call", self.peer);
+                return Err(Error::new(ErrorKind::Unavailable, message));
+            }
+            None => FinishReason::Stop,
+        };
+        if let Some(sound) = self.sound.take() {
+            out.extend(sound.last(|| begin(&mut self.next)));
+        }
+        self.ended = true;
+        out.push_back(ModelDelta::Finish { reason });
+        Ok(())
+    }
+
+    fn chunk<'a>(&self, data: &'a [u8]) -> Result<Chunk<'a>> {
+        serde_json::from_slice(data).map_err(|error| fault::no_chunk(&self.peer, data, &error))
+    }
+
+    fn take(&mut self, chunk: Chunk<'_>, out: &mut VecDeque<ModelDelta>) -> Result<()> {
+        if is_error(&chunk) {
+            let (error, message, detail) = (chunk.error, chunk.message, chunk.detail);
+            let report = error.or(message).or(detail).unwrap_or(Value::Null);
+            return Err(fault::reported(&self.peer, &report));
+        }
+        for choice in chunk.choices {
+            // Several choices are several answers; only one was asked for.
+            if choice.index.unwrap_or(0) == 0 {
+                self.choice(choice, out)?;
+            }
+        }
+        if let Some(usage) = chunk.usage {
+            out.push_back(ModelDelta::Usage(usage.into()));
+        }
+        Ok(())
+    }
+
+    fn choice(&mut self, choice: Choice<'_>, out: &mut VecDeque<ModelDelta>) -> Result<()> {
+        self.delta(choice.delta, out);
+        if let Some(usage) = choice.usage {
+            out.push_back(ModelDelta::Usage(usage.into()));
+        }
+        match choice.finish_reason.as_deref() {
+            None | Some("") => {}
+            Some("stop" | "tool_calls" | "function_call" | "eos" | "stop_sequence") => {
+                self.finish.get_or_insert(FinishReason::Stop);
+            }
+            Some("length" | "max_tokens") => self.finish = Some(FinishReason::Length),
+            Some("content_filter") => self.finish = Some(FinishReason::ContentFilter),
+            Some(reason @ ("insufficient_system_resource" | "error" | "abort")) => {
+                let message =
+                    format!("{} gave up in the middle of its answer ({reason}): try again", self.peer);
+                return Err(Error::new(ErrorKind::Unavailable, message));
+            }
+            Some(other) => self.finish = Some(FinishReason::Other(other.into())),
+        }
+        Ok(())
+    }
+
+    fn delta(&mut self, delta: Delta<'_>, out: &mut VecDeque<ModelDelta>) {
+        // Some servers fill both; they are the same then.
+        let thoughts =
+            if delta.reasoning_content.0.is_empty() { delta.reasoning.0 } else { delta.reasoning_content.0 };
+        if !thoughts.is_empty() {
+            let block = self.thinking_block();
+            out.push_back(ModelDelta::Thinking { block, delta: thoughts.into_owned() });
+        }
+        if !delta.content.0.is_empty() {
+            let block = self.text_block();
+            out.push_back(ModelDelta::Text { block, delta: delta.content.0.into_owned() });
+        }
+        if !delta.refusal.0.is_empty() {
+            let block = self.text_block();
+            out.push_back(ModelDelta::Text { block, delta: delta.refusal.0.into_owned() });
+            self.finish = Some(FinishReason::Other("refusal".into()));
+        }
+        if let Some(audio) = delta.audio {
+            if !audio.transcript.0.is_empty() {
+                let block = self.text_block();
+                out.push_back(ModelDelta::Text { block, delta: audio.transcript.0.into_owned() });
+            }
+            if !audio.data.0.is_empty() {
+                let sound = self.sound.get_or_insert_with(|| Sound::new(self.sound_type.clone()));
+                out.extend(sound.add(&audio.data.0, || begin(&mut self.next)));
+            }
+            if let (Some(id), Some(sound)) = (audio.id, &mut self.sound) {
+                out.extend(sound.named(id));
+            }
+        }
+        for call in delta.tool_calls {
+            self.call(call, out);
+        }
+    }
+
+    fn text_block(&mut self) -> u32 {
+        if let Open::Text(block) = self.open {
+            return block;
+        }
+        let block = begin(&mut self.next);
+        self.open = Open::Text(block);
+        block
+    }
+
+    fn thinking_block(&mut self) -> u32 {
+        if let Open::Thinking(block) = self.open {
+            return block;
+        }
+        let block = begin(&mut self.next);
+        self.open = Open::Thinking(block);
+        block
+    }
+
+    fn call(&mut self, piece: CallDelta<'_>, out: &mut VecDeque<ModelDelta>) {
+        let id = piece.id.as_deref().unwrap_or_default();
+        let name = piece.function.name.as_deref().unwrap_or_default();
+        let at = self.place(piece.index, id, name);
+        let Some(call) = self.calls.get_mut(at) else { return };
+        let mut arguments = piece.function.arguments.0;
+        call.shape.add(&arguments);
+        if call.name.is_empty() {
+            if name.is_empty() {
+                call.early.push_str(&arguments);
+                return;
+            }
+            call.name = name.into();
+            if !call.early.is_empty() {
+                arguments = (std::mem::take(&mut call.early) + &arguments).into();
+            }
+        } else if arguments.is_empty() {
+            return;
+        }
+        out.push_back(ModelDelta::ToolCall {
+            block: call.block,
+            id: call.id.clone(),
+            name: call.name.clone(),
+            delta: arguments.into_owned(),
+        });
+    }
+
+    /// Which call a piece belongs to. Some servers leave the index out, and some give each call the index 0 and an id of its own.
+    fn place(&mut self, index: Option<u32>, id: &str, name: &str) -> usize {
+        let is_new =
+            |call: &Call| !id.is_empty() && !call.id.is_empty() && *call.id != *id && !name.is_empty();
+        let known = match index {
+            Some(_) => self.calls.iter().rposition(|call| call.index == index),
+            None if !id.is_empty() => self.calls.iter().rposition(|call| *call.id == *id),
+            None if name.is_empty() => self.calls.len().checked_sub(1),
+            None => None,
+        };
+        if let Some(at) = known
+            && self.calls.get(at).is_some_and(|call| !is_new(call))
+        {
+            return at;
+        }
+        self.open = Open::None;
+        let block = begin(&mut self.next);
+        let call = Call {
+            index,
+            block,
+            id: id.into(),
+            name: "".into(),
+            early: String::new(),
+            shape: Shape::default(),
+        };
+        self.calls.push(call);
+        self.calls.len() - 1
+    }
+}
+
+/// The number of a new block.
+fn begin(next: &mut u32) -> u32 {
+    *next += 1;
+    *next - 1
+}
+
+fn is_error(chunk: &Chunk<'_>) -> bool {
+    let alone = chunk.choices.is_empty()
+        && chunk.usage.is_none()
+        && (chunk.message.is_some() || chunk.detail.is_some());
+    chunk.error.is_some() || alone || chunk.object.as_deref() == Some("error")
+}
+
+impl From<WireUsage> for Usage {
+    fn from(wire: WireUsage) -> Self {
+        let details = wire.prompt_tokens_details.and_then(|details| details.cached_tokens);
+        let mut usage = Usage::new(wire.prompt_tokens, wire.completion_tokens);
+        usage.cached_tokens = details.or(wire.prompt_cache_hit_tokens).or(wire.cached_tokens).unwrap_or(0);
+        usage.reasoning_tokens =
+            wire.completion_tokens_details.and_then(|details| details.reasoning_tokens).unwrap_or(0);
+        usage
+    }
+}
+
+/// Whether a JSON object is whole, byte by byte: nothing is kept and nothing is read twice.
+#[derive(Default)]
+struct Shape {
+    depth: i64,
+    in_text: bool,
+    escaped: bool,
+}
+
+impl Shape {
+    fn add(&mut self, json: &str) {
+        for byte in json.bytes() {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' if self.in_text => self.escaped = true,
+                b'"' => self.in_text = !self.in_text,
+                b'{' | b'[' if !self.in_text => self.depth += 1,
+                b'}' | b']' if !self.in_text => self.depth -= 1,
+                _ => {}
+            }
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.depth == 0 && !self.in_text
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,284 @@
+//! What a server says instead of an answer, and what the user can do about it.
+
+use super::{provider::Provider, wire::is_json};
+use agentscope_core::{Error, ErrorKind, Secret};
+use serde_json::Value;
+use std::time::{Duration, SystemTime};
+
+/// Most characters that are told of what a server says.
+const TOLD: usize = 300;
+
+/// What the words of providers for a request that is too long have in common.
+const OVERFLOW: [&str; 14] = [
+    "context_length_exceeded",
+    "context length",
+    "context window",
+    "context size",
+    "maximum context",
+    "exceed_context_size",
+    "prompt is too long",
+    "input is too long",
+    "too many tokens",
+    "input length",
+    "maximum number of tokens",
+    "exceeded model token limit",
+    "reduce the length",
+    "token limit",
+];
+
+/// Who answered, for sentences about it.
+pub(super) struct Server<'a> {
+    pub(super) provider: Provider,
+    pub(super) model: &'a str,
+    /// Its address, without what may be secret in it.
+    pub(super) address: &'a str,
+    /// Must not be told.
+    pub(super) key: Option<&'a Secret>,
+}
+
+/// A response that is no success.
+pub(super) struct Response<'a> {
+    pub(super) status: u16,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) location: Option<&'a str>,
+    pub(super) body: &'a [u8],
+}
+
+impl Server<'_> {
+    /// What a status means.
+    pub(super) fn refused(&self, response: &Response<'_>) -> Error {
+        let report: Option<Value> = serde_json::from_slice(response.body).ok();
+        let said = report.as_ref().map(|report| self.said(report)).unwrap_or_default();
+        let code = report.as_ref().map(code_of).unwrap_or_default();
+        let Self { provider, model, address, .. } = self;
+        let key = provider.ways().key;
+        let status = response.status;
+        if is_overflow(status, &code, &said) {
+            let message = format!("the conversation is longer than the model `{model}` takes{said}");
+            return Error::new(ErrorKind::ContextOverflow, message);
+        }
+        let (kind, message) = match status {
+            300..400 => {
+                let to = response.location.map(|to| format!(" to {}", clean(to))).unwrap_or_default();
+                let message = format!(
+                    "{address} redirects{to}, which is not followed with a key: give the address that it redirects to as base URL"
+                );
+                (ErrorKind::InvalidInput, message)
+            }
+            // What a provider says here may hold a part of the key.
+            401 => (
+                ErrorKind::Unauthorized,
+                format!(
+                    "{address} does not accept the key for `{model}`: set {key} to a valid one, or pass `.api_key(..)`"
+                ),
+            ),
+            402 => (
+                ErrorKind::Exhausted,
+                format!("the account at {address} has no credit left{said}: top it up"),
+            ),
+            403 => (
+                ErrorKind::Unauthorized,
+                format!(
+                    "{address} does not let this key use `{model}`{said}: use a key that may, or another model"
+                ),
+            ),
+            404 => (
+                ErrorKind::NotFound,
+                format!(
+                    "{address} has no model `{model}`, or is not the base URL of its API, which mostly ends with /v1{said}"
+                ),
+            ),
+            408 => {
+                (ErrorKind::Timeout, format!("{address} gave up waiting for the request{said}: try again"))
+            }
+            429 if is_used_up(&code, &said) => (
+                ErrorKind::Exhausted,
+                format!("the quota at {address} is used up{said}: raise it, or use another model"),
+            ),
+            429 => (
+                ErrorKind::RateLimited,
+                format!("{address} takes no more requests for now{said}: wait, or use another model"),
+            ),
+            400..500 if is_filtered(&code, &said) => {
+                (ErrorKind::Refused, format!("the content filter of {address} held the request back{said}"))
+            }
+            400..500 => (
+                ErrorKind::InvalidInput,
+                format!(
+                    "{address} does not accept the request (status {status}){}",
+                    self.or_page(&said, response.body)
+                ),
+            ),
+            500.. => (
+                ErrorKind::Unavailable,
+                format!(
+                    "{address} failed with the status {status}{}: try again later, or use another model",
+                    self.or_page(&said, response.body)
+                ),
+            ),
+            _ => (
+                ErrorKind::Protocol,
+                format!("{address} answered with the status {status}, which is no answer"),
+            ),
+        };
+        let error = Error::new(kind, message);
+        match response.retry_after {
+            Some(wait) if error.is_retryable() => error.with_retry_after(wait),
+            _ => error,
+        }
+    }
+
+    fn or_page(&self, said: &str, body: &[u8]) -> String {
+        if said.is_empty() && is_page(body) { " and an HTML page".to_owned() } else { said.to_owned() }
+    }
+
+    /// What the server says, after a colon, without the key.
+    fn said(&self, report: &Value) -> String {
+        let said = message_of(report);
+        let said = match self.key {
+            Some(key) if !key.expose().is_empty() => said.replace(key.expose(), "***"),
+            _ => said,
+        };
+        if said.is_empty() { said } else { format!(": {}", clean(&said)) }
+    }
+}
+
+/// An error that comes as an event of the stream.
+pub(super) fn in_band(peer: &str, data: &[u8]) -> Error {
+    let report = serde_json::from_slice(data)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(data).into_owned()));
+    reported(peer, &report)
+}
+
+/// An error that a server reports in place of a chunk or an answer, under the status of a success.
+pub(super) fn reported(peer: &str, report: &Value) -> Error {
+    let (code, said) = (code_of(report), message_of(report));
+    let status =
+        report.get("code").or_else(|| report.get("status")).or_else(|| report.get("error")?.get("code"));
+    let status = status.and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
+    let kind = if is_overflow(status, &code, &said) {
+        ErrorKind::ContextOverflow
+    } else if is_filtered(&code, &said) {
+        ErrorKind::Refused
+    } else if is_used_up(&code, &said) {
+        ErrorKind::Exhausted
+    } else if status == 429 || code.contains("rate_limit") {
+        ErrorKind::RateLimited
+    } else if status == 401 || code.contains("invalid_api_key") || code.contains("authentication") {
+        ErrorKind::Unauthorized
+    } else if (400..500).contains(&status) || code.contains("invalid_request") {
+        ErrorKind::InvalidInput
+    } else {
+        ErrorKind::Unavailable
+    };
+    let said = if said.is_empty() {
+        "and does not say why".to_owned()
+    } else {
+        format!("and says: {}", clean(&said))
+    };
+    Error::new(kind, format!("{peer} broke its answer off {said}"))
+}
+
+/// A frame that is no chunk.
+pub(super) fn no_chunk(peer: &str, data: &[u8], error: &serde_json::Error) -> Error {
+    let what = if is_page(data) {
+        "with an HTML page: is the base URL that of its API, which mostly ends with /v1?".to_owned()
+    } else if is_json(data) {
+        format!("with JSON that is no answer of a model ({error}): is it compatible with OpenAI's API?")
+    } else {
+        "with what is no JSON: is it compatible with OpenAI's API?".to_owned()
+    };
+    Error::new(ErrorKind::Protocol, format!("{peer} answered {what}"))
+}
+
+/// A body that has no choices.
+pub(super) fn no_answer(peer: &str, _: &[u8]) -> Error {
+    let message = format!(
+        "{peer} answered with JSON that has no `choices`: is the base URL that of an API compatible with OpenAI's, which mostly ends with /v1?"
+    );
+    Error::new(ErrorKind::Protocol, message)
+}
+
+/// The wait that a `Retry-After` asks for: seconds, or a date, as in RFC 9110, section 10.2.3.
+pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let at = httpdate::parse_http_date(value).ok()?;
+    Some(at.duration_since(now).unwrap_or_default())
+}
+
+/// What a report says for people.
+fn message_of(report: &Value) -> String {
+    let inner = report.get("error").unwrap_or(report);
+    let said = match inner {
+        Value::String(said) => Some(said.clone()),
+        inner => ["message", "detail", "error_msg", "msg"].iter().find_map(|key| match inner.get(*key)? {
+            Value::String(said) => Some(said.clone()),
+            Value::Null => None,
+            other => Some(other.to_string()),
+        }),
+    };
+    said.unwrap_or_default()
+}
+
+/// The words by which a report names its kind, in lower case.
+fn code_of(report: &Value) -> String {
+    let inner = report.get("error").unwrap_or(report);
+    let words = ["code", "type"].iter().filter_map(|key| inner.get(*key)?.as_str());
+    words.collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+fn is_overflow(status: u16, code: &str, said: &str) -> bool {
+    let said = said.to_lowercase();
+    !matches!(status, 401..=404 | 429)
+        && OVERFLOW.iter().any(|words| code.contains(words) || said.contains(words))
+}
+
+fn is_filtered(code: &str, said: &str) -> bool {
+    ["content_filter", "content_policy", "data_inspection_failed", "datainspectionfailed"]
+        .iter()
+        .any(|it| code.contains(it))
+        || said.to_lowercase().contains("content management policy")
+}
+
+fn is_used_up(code: &str, said: &str) -> bool {
+    ["insufficient_quota", "insufficient_balance", "exceeded_current_quota", "arrearage"]
+        .iter()
+        .any(|it| code.contains(it))
+        || said.to_lowercase().contains("insufficient balance")
+}
+
+fn is_page(body: &[u8]) -> bool {
+    let start = body.trim_ascii_start();
+    let start = start.get(..start.len().min(14)).unwrap_or_default().to_ascii_lowercase();
+    start.starts_with(b"<!doctype")
+        || start.starts_with(b"<html")
+        || start.starts_with(b"<head")
+        || start.starts_with(b"<?xml")
+}
+
+/// The beginning of a foreign text, on one line.
+fn clean(text: &str) -> String {
+    let line: String = text.chars().map(|it| if it.is_control() { ' ' } else { it }).take(TOLD).collect();
+    let line = line.trim().trim_end_matches('.').to_owned();
+    if text.chars().nth(TOLD).is_some() { line + " .." } else { line }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retry_after_is_seconds_or_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777 - 30); // Sun, 06 Nov 1994 08:49:07 GMT
+        assert_eq!(retry_after("2", now), Some(Duration::from_secs(2)));
+        assert_eq!(retry_after("0.5", now), Some(Duration::from_millis(500)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(Duration::from_secs(30)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now), Some(Duration::ZERO));
+        for nonsense in ["", "soon", "-1", "NaN", "inf", "1e400"] {
+            assert_eq!(retry_after(nonsense, now), None, "{nonsense}");
+        }
+    }
+}

@@ -1,0 +1,312 @@
+use super::{encode::Body, *};
+use crate::media::Inlined;
+use agentscope_core::{
+    ContentBlock, Media, Msg, Role, ToolCall, ToolChoice, ToolResult, ToolSpec, ToolState, Transcript,
+};
+use serde_json::json;
+
+mod formatters;
+
+/// The body of a request, as the server reads it.
+fn body(req: &ModelRequest, provider: Provider) -> Value {
+    encode(req, provider, |_| {})
+}
+
+fn encode(req: &ModelRequest, provider: Provider, change: impl FnOnce(&mut Body<'_>)) -> Value {
+    let (extra, media) = (Map::new(), Inlined::default());
+    let mut body = Body {
+        req,
+        model: "m",
+        provider,
+        extra: &extra,
+        media: &media,
+        stream: false,
+        sees: false,
+        free_choice: false,
+    };
+    change(&mut body);
+    serde_json::from_slice(&body.encode().unwrap()).unwrap()
+}
+
+fn messages(req: &ModelRequest, provider: Provider) -> Value {
+    body(req, provider)["messages"].take()
+}
+
+fn asked(msgs: impl IntoIterator<Item = Msg>) -> ModelRequest {
+    let mut req = ModelRequest::new(msgs);
+    req.speaker = "Friday".into();
+    req
+}
+
+fn with_results() -> Msg {
+    Msg::assistant("Friday", "Let me see.")
+        .with(ToolCall::new("c1", "look", r#"{"at": 1}"#))
+        .with(ToolCall::new("c2", "look", ""))
+        .with(ToolResult::success("c1", "look", "a tree"))
+        .with(ToolResult::success("c2", "look", "a house"))
+        .with(ContentBlock::text("A tree and a house."))
+}
+
+#[test]
+fn a_reply_of_several_rounds_becomes_the_messages_that_it_was_made_of() {
+    let messages = messages(&asked([Msg::user("What is there?"), with_results()]), Provider::Other);
+    let call = |id: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": "look", "arguments": arguments}});
+    assert_eq!(
+        messages,
+        json!([
+            {"role": "user", "content": "What is there?"},
+            {"role": "assistant", "content": "Let me see.", "tool_calls": [call("c1", "{\"at\": 1}"), call("c2", "{}")]},
+            {"role": "tool", "tool_call_id": "c1", "content": "a tree"},
+            {"role": "tool", "tool_call_id": "c2", "content": "a house"},
+            {"role": "assistant", "content": "A tree and a house."},
+        ])
+    );
+}
+
+#[test]
+fn arguments_that_are_no_object_are_not_sent_back() {
+    for input in ["{\"at\": ", "[1]", "3", "nonsense"] {
+        let reply = Msg::new("Friday", Role::Assistant, vec![ToolCall::new("c", "look", input).into()]);
+        let messages = messages(&asked([Msg::user("?"), reply]), Provider::Vllm);
+        assert_eq!(messages[1]["tool_calls"][0]["function"]["arguments"], "{}", "{input}");
+    }
+}
+
+#[test]
+fn a_call_without_a_result_gets_one_and_a_result_without_a_call_is_told() {
+    let open = Msg::new("Friday", Role::Assistant, vec![ToolCall::new("c", "look", "{}").into()]);
+    let lone = Msg::new("Friday", Role::Assistant, vec![ToolResult::success("x", "look", "a tree").into()]);
+    let messages = messages(&asked([Msg::user("?"), open, lone, Msg::user("!")]), Provider::Other);
+    assert_eq!(
+        messages[2],
+        json!({"role": "tool", "tool_call_id": "c", "content": "The result of this call is not known."})
+    );
+    assert_eq!(
+        messages[3],
+        json!({"role": "user", "content": "<system-info>A tool, look, had this result:\na tree</system-info>"})
+    );
+    assert_eq!(messages[4]["content"], "!");
+}
+
+#[test]
+fn hints_and_what_was_heard_stand_where_they_came() {
+    let mut reply = with_results();
+    reply.content.insert(5, ContentBlock::Heard(Msg::user("Look up!").into()));
+    reply.content.push(ContentBlock::Hint { text: "Go on.".into(), extra: Default::default() });
+    let messages = messages(&asked([Msg::user("?"), reply]), Provider::Other);
+    let said: Vec<_> = messages
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["role"].as_str().unwrap(), it["content"].as_str().unwrap()))
+        .collect();
+    assert_eq!(said[4..], [("user", "Look up!"), ("assistant", "A tree and a house."), ("user", "Go on.")],);
+}
+
+#[test]
+fn images_of_parallel_results_come_after_the_last_of_them() {
+    let image = || vec![ContentBlock::Image(Media::base64("image/png", "AAAA"))];
+    let reply = Msg::new(
+        "Friday",
+        Role::Assistant,
+        vec![
+            ToolCall::new("c1", "look", "{}").into(),
+            ToolCall::new("c2", "look", "{}").into(),
+            ToolResult::new("c1", "look", ToolState::Success, image()).into(),
+            ToolResult::new("c2", "look", ToolState::Success, image()).into(),
+        ],
+    );
+    let req = asked([Msg::user("?"), reply]);
+    let seen = encode(&req, Provider::Other, |body| body.sees = true);
+    let roles: Vec<_> =
+        seen["messages"].as_array().unwrap().iter().map(|it| it["role"].as_str().unwrap()).collect();
+    assert_eq!(roles, ["user", "assistant", "tool", "tool", "user"]);
+    assert_eq!(seen["messages"][2]["content"], "[an image, shown below]");
+    assert_eq!(seen["messages"][4]["content"][1]["image_url"]["url"], "data:image/png;base64,AAAA");
+    assert_eq!(seen["messages"][4]["content"].as_array().unwrap().len(), 6);
+
+    let unseen = messages(&req, Provider::Other);
+    assert_eq!(unseen[2]["content"], "[an image that cannot be shown to this model]");
+    assert_eq!(unseen.as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn a_tool_cannot_have_a_file_of_this_machine_sent_away() {
+    let stolen = ContentBlock::Image(Media::url("file:///etc/passwd.png"));
+    let reply = Msg::new(
+        "Friday",
+        Role::Assistant,
+        vec![
+            ToolCall::new("c1", "look", "{}").into(),
+            ToolResult::new("c1", "look", ToolState::Success, vec![stolen]).into(),
+        ],
+    );
+    let sent = encode(&asked([Msg::user("?"), reply]), Provider::Other, |body| body.sees = true);
+    assert_eq!(sent["messages"][2]["content"], "The returned image can be found at: file:///etc/passwd.png");
+    assert_eq!(sent["messages"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn names_are_made_such_as_openai_takes_them() {
+    let mut req =
+        asked([Msg::user("hi").named("Bob <the> Builder/1"), Msg::user("yo").named("x".repeat(80))]);
+    req.options.transcript = Transcript::Never;
+    let messages = messages(&req, Provider::OpenAi);
+    assert_eq!(messages[0]["name"], "Bob__the__Builder_1");
+    assert_eq!(messages[1]["name"].as_str().unwrap().len(), 64);
+}
+
+#[test]
+fn a_conversation_of_several_is_told_as_a_text() {
+    let said = |text: &str, name: &str| Msg::user(text).named(name);
+    let told = |req: &ModelRequest| messages(req, Provider::Other).to_string().contains("<history>");
+    assert!(!told(&asked([Msg::user("a"), Msg::assistant("Friday", "b")])));
+    assert!(
+        !told(&asked([said("a", "Bob"), Msg::assistant("Friday", "b"), Msg::user("<system-hint>")])),
+        "a hint is nobody"
+    );
+    assert!(
+        !told(&asked([Msg::assistant("Alice", "a"), Msg::assistant("Friday", "b")])),
+        "two agents take turns"
+    );
+    assert!(told(&asked([said("a", "Bob"), said("b", "Alice")])));
+    assert!(told(&asked([said("a", "Bob"), Msg::assistant("Alice", "b")])));
+    assert!(told(&asked([Msg::user("a"), Msg::assistant("Alice", "b")])), "a person and another agent");
+    let mut never = asked([said("a", "Bob"), said("b", "Alice")]);
+    never.options.transcript = Transcript::Never;
+    assert!(!told(&never));
+}
+
+#[test]
+fn an_agent_hears_another_agent_as_a_user() {
+    let messages =
+        messages(&asked([Msg::assistant("Alice", "a"), Msg::assistant("Friday", "b")]), Provider::Other);
+    assert_eq!(messages[0]["role"], "user");
+    assert_eq!(messages[1]["role"], "assistant");
+}
+
+#[test]
+fn what_cannot_be_shown_is_told() {
+    let msg = Msg::user("look")
+        .with(Media::url("https://example.com/a.png"))
+        .with(Media::base64("audio/wav", "AAAA"));
+    let content = messages(&asked([msg]), Provider::DeepSeek)[0]["content"].take();
+    assert_eq!(
+        content,
+        "look\n[an image that cannot be shown to this model: https://example.com/a.png]\n[an audio that cannot be shown to this model]"
+    );
+}
+
+#[test]
+fn options_choices_and_extra_fields_are_written() {
+    let mut req = asked([Msg::user("hi")]);
+    req.tools = [
+        ToolSpec::new("a", "A tool.", json!({"type": "object"})),
+        ToolSpec::new("b", "", json!({"type": "object"})),
+    ]
+    .map(Arc::new)
+    .into();
+    req.tool_choice = ToolChoice::Required;
+    req.options.max_tokens = Some(7);
+    req.options.seed = Some(1);
+    req.options.stop = vec!["x".into()];
+    req.options.extra.insert("temperature".into(), json!(0.5));
+    req.options.extra.insert("stream_options".into(), Value::Null);
+    req.options.temperature = Some(1.0);
+    req.output_schema = Some(Arc::new(json!({"type": "object", "properties": {}})));
+    let extra =
+        Map::from_iter([("enable_thinking".to_owned(), json!(true)), ("temperature".to_owned(), json!(2))]);
+    let mut body = encode(&req, Provider::OpenAi, |body| body.stream = true);
+    assert_eq!(body["stream"], true);
+    assert!(body.get("stream_options").is_none());
+    body = {
+        let media = Inlined::default();
+        let body = Body {
+            req: &req,
+            model: "m",
+            provider: Provider::OpenAi,
+            extra: &extra,
+            media: &media,
+            stream: false,
+            sees: false,
+            free_choice: false,
+        };
+        serde_json::from_slice(&body.encode().unwrap()).unwrap()
+    };
+    body.as_object_mut().unwrap().remove("messages");
+    assert_eq!(
+        body,
+        json!({
+            "model": "m",
+            "tools": [
+                {"type": "function", "function": {"name": "a", "description": "A tool.", "parameters": {"type": "object"}}},
+                {"type": "function", "function": {"name": "b", "parameters": {"type": "object"}}},
+            ],
+            "tool_choice": "required",
+            "response_format": {"type": "json_schema", "json_schema": {"name": "response", "strict": true, "schema": {
+                "type": "object", "properties": {}, "additionalProperties": false}}},
+            "max_completion_tokens": 7,
+            "stop": ["x"],
+            "seed": 1,
+            "temperature": 0.5,
+            "enable_thinking": true,
+        })
+    );
+    let one = |choice| {
+        let mut req = asked([Msg::user("hi")]);
+        req.tools = [Arc::new(ToolSpec::new("a", "", json!({})))].into();
+        req.tool_choice = choice;
+        req
+    };
+    let forced = json!({"type": "function", "function": {"name": "a"}});
+    assert_eq!(super::tests::body(&one(ToolChoice::Required), Provider::Other)["tool_choice"], forced);
+    assert_eq!(super::tests::body(&one(ToolChoice::None), Provider::Other)["tool_choice"], "none");
+    assert!(super::tests::body(&one(ToolChoice::Auto), Provider::Other).get("tool_choice").is_none());
+    let free = encode(&one(ToolChoice::Required), Provider::Other, |body| body.free_choice = true);
+    assert!(free.get("tool_choice").is_none());
+}
+
+#[test]
+fn a_request_without_words_is_refused() {
+    let req = asked([Msg::new("user", Role::User, vec![])]);
+    let (extra, media) = (Map::new(), Inlined::default());
+    let body = Body {
+        req: &req,
+        model: "m",
+        provider: Provider::Other,
+        extra: &extra,
+        media: &media,
+        stream: true,
+        sees: false,
+        free_choice: false,
+    };
+    let error = body.encode().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.message().contains("no message with words"), "{error}");
+}
+
+#[test]
+fn keys_are_neither_shown_nor_carried_to_another_address() {
+    let model = OpenAIChatModel::new("m").api_key("sk-secret").header("X-Token", "hidden");
+    assert!(!format!("{model:?}").contains("secret") && !format!("{model:?}").contains("hidden"));
+    assert!(!format!("{:?}", model.0.head().unwrap()).contains("secret"));
+    assert!(!format!("{:?}", model.0.head().unwrap()).contains("hidden"));
+    let own = model.base_url("http://localhost:1/v1");
+    assert!(own.0.key.is_some(), "a key that was given goes where it was told to");
+    let mut found = OpenAIChatModel::new("m");
+    Arc::make_mut(&mut found.0).key = Some("sk-env".into());
+    Arc::make_mut(&mut found.0).found_key = true;
+    assert!(found.base_url("http://localhost:1/v1").0.key.is_none());
+}
+
+#[test]
+fn an_address_is_that_of_the_api_or_of_its_one_method() {
+    let at = |url: &str| OpenAIChatModel::new("m").base_url(url).0.endpoint().map(|url| url.to_string());
+    for base in ["http://h:1/v1", "http://h:1/v1/", "http://h:1/v1/chat/completions"] {
+        assert_eq!(at(base).unwrap(), "http://h:1/v1/chat/completions");
+    }
+    assert_eq!(at("http://h:1?api-version=2").unwrap(), "http://h:1/chat/completions?api-version=2");
+    for wrong in ["", "localhost:8000", "ftp://h/v1", "//h/v1", "http://"] {
+        assert_eq!(at(wrong).unwrap_err().kind(), ErrorKind::InvalidInput, "{wrong}");
+    }
+}

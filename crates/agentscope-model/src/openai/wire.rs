@@ -1,0 +1,179 @@
+//! What servers send, read with patience: they leave fields out, or fill them with `null` or with lists.
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::Value;
+use std::{borrow::Cow, fmt};
+
+/// A chunk of a stream, or a whole answer.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Chunk<'a> {
+    #[serde(borrow, deserialize_with = "or_default")]
+    pub(super) choices: Vec<Choice<'a>>,
+    pub(super) usage: Option<WireUsage>,
+    /// In OpenAI's own errors an object, elsewhere a text.
+    pub(super) error: Option<Value>,
+    /// vLLM says `error` here.
+    #[serde(borrow)]
+    pub(super) object: Option<Cow<'a, str>>,
+    /// The text of an error that stands alone.
+    pub(super) message: Option<Value>,
+    pub(super) detail: Option<Value>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Choice<'a> {
+    pub(super) index: Option<u32>,
+    #[serde(borrow, alias = "message", deserialize_with = "or_default")]
+    pub(super) delta: Delta<'a>,
+    #[serde(borrow)]
+    pub(super) finish_reason: Option<Cow<'a, str>>,
+    /// Moonshot tells it here.
+    pub(super) usage: Option<WireUsage>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Delta<'a> {
+    #[serde(borrow)]
+    pub(super) content: Words<'a>,
+    #[serde(borrow)]
+    pub(super) reasoning_content: Words<'a>,
+    /// As vLLM, Ollama and OpenRouter call it.
+    #[serde(borrow)]
+    pub(super) reasoning: Words<'a>,
+    #[serde(borrow)]
+    pub(super) refusal: Words<'a>,
+    #[serde(borrow, deserialize_with = "or_default")]
+    pub(super) tool_calls: Vec<CallDelta<'a>>,
+    #[serde(borrow)]
+    pub(super) audio: Option<AudioDelta<'a>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct CallDelta<'a> {
+    pub(super) index: Option<u32>,
+    #[serde(borrow)]
+    pub(super) id: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "or_default")]
+    pub(super) function: FunctionDelta<'a>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct FunctionDelta<'a> {
+    #[serde(borrow)]
+    pub(super) name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) arguments: Words<'a>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct AudioDelta<'a> {
+    pub(super) id: Option<String>,
+    #[serde(borrow)]
+    pub(super) data: Words<'a>,
+    #[serde(borrow)]
+    pub(super) transcript: Words<'a>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct WireUsage {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) prompt_tokens: u64,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) completion_tokens: u64,
+    pub(super) prompt_tokens_details: Option<InputDetails>,
+    pub(super) completion_tokens_details: Option<OutputDetails>,
+    /// As DeepSeek calls it.
+    pub(super) prompt_cache_hit_tokens: Option<u64>,
+    /// As Moonshot calls it.
+    pub(super) cached_tokens: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct InputDetails {
+    pub(super) cached_tokens: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct OutputDetails {
+    pub(super) reasoning_tokens: Option<u64>,
+}
+
+/// `null` is nothing.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// A text; `null` is none, a list of parts is the texts of the parts, an object is its JSON.
+#[derive(Default)]
+pub(super) struct Words<'a>(pub(super) Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Words<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(WordsVisitor).map(Words)
+    }
+}
+
+struct WordsVisitor;
+
+impl<'de> Visitor<'de> for WordsVisitor {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(""))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
+        let mut text = String::new();
+        while let Some(part) = parts.next_element::<Value>()? {
+            text.push_str(part.as_str().or_else(|| part.get("text")?.as_str()).unwrap_or_default());
+        }
+        Ok(Cow::Owned(text))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+        let mut object = serde_json::Map::new();
+        while let Some((key, value)) = fields.next_entry()? {
+            object.insert(key, value);
+        }
+        Ok(Cow::Owned(Value::Object(object).to_string()))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(""))
+    }
+}
+
+/// Whether some bytes are JSON at all.
+pub(super) fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
+}

@@ -1,0 +1,147 @@
+//! Models by a line of configuration.
+
+use crate::{OpenAIChatModel, Provider};
+use agentscope_core::{ChatModel, Error, ErrorKind, Result};
+use std::sync::Arc;
+
+/// The variable that [`from_env`] reads.
+const VARIABLE: &str = "AGENTSCOPE_MODEL";
+
+/// What a spec looks like, for errors.
+const FORMS: &str = "`openai:gpt-4o`, `dashscope:qwen-max`, `deepseek:deepseek-chat`, `moonshot:kimi-k2`, `ollama:qwen3`, `vllm:NAME` or \
+                     `http://host:8000/v1#NAME`";
+
+/// The model that a line of configuration names: `PROVIDER:MODEL`, or the address of an API that is compatible with OpenAI's with
+/// `#MODEL` behind it. Keys come from the environment, see [`Provider`].
+///
+/// ```
+/// let model = agentscope_model::from_spec("http://localhost:8000/v1#qwen3")?;
+/// assert_eq!(model.card().name, "qwen3");
+/// # Ok::<_, agentscope_core::Error>(())
+/// ```
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if it names no known provider or no model; [`ErrorKind::Unauthorized`] if the provider's key is
+/// missing.
+pub fn from_spec(spec: &str) -> Result<Arc<dyn ChatModel>> {
+    let spec = spec.trim();
+    let wrong = |message: String| Error::new(ErrorKind::InvalidInput, message);
+    if spec.starts_with("http://") || spec.starts_with("https://") {
+        let (url, model) = spec.split_once('#').unwrap_or((spec, ""));
+        if model.is_empty() {
+            let shown = url.split('?').next().unwrap_or(url);
+            return Err(wrong(format!(
+                "`{shown}` does not name a model: add `#NAME`, a name that its /models lists"
+            )));
+        }
+        let model = OpenAIChatModel::of(Provider::Other, model).at(url).spec(spec);
+        model.check()?;
+        return Ok(Arc::new(model));
+    }
+    let (name, model) = spec.split_once(':').unwrap_or((spec, ""));
+    let Some(provider) = Provider::NAMED.into_iter().find(|it| it.ways().name.eq_ignore_ascii_case(name))
+    else {
+        let hint = nearest(name).map(|it| format!(" (do you mean `{it}`?)")).unwrap_or_default();
+        return Err(wrong(format!("`{name}` is no known provider of models{hint}: a spec is {FORMS}")));
+    };
+    if model.is_empty() {
+        return Err(wrong(format!("`{spec}` does not name a model: give `{name}:MODEL`")));
+    }
+    let model = OpenAIChatModel::of(provider, model);
+    model.check()?;
+    Ok(Arc::new(model))
+}
+
+/// The model that the environment names: a spec as of [`from_spec`] in AGENTSCOPE_MODEL.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if the variable is not set; those of [`from_spec`].
+pub fn from_env() -> Result<Arc<dyn ChatModel>> {
+    match std::env::var(VARIABLE) {
+        Ok(spec) if !spec.trim().is_empty() => from_spec(&spec).map_err(|error| error.context(VARIABLE)),
+        _ => {
+            let message = format!("no model is named: set {VARIABLE} to a spec such as {FORMS}");
+            Err(Error::new(ErrorKind::NotFound, message))
+        }
+    }
+}
+
+/// The provider whose name differs in at most two places.
+fn nearest(name: &str) -> Option<&'static str> {
+    let names = Provider::NAMED.map(|it| it.ways().name);
+    let (distance, nearest) = names.map(|it| (distance(&name.to_lowercase(), it), it)).into_iter().min()?;
+    (distance <= 2).then_some(nearest)
+}
+
+/// How many letters have to be put in, left out or changed, after Wagner and Fischer.
+fn distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (at, letter) in from.chars().enumerate() {
+        let mut above_left = at;
+        let mut left = at + 1;
+        for (cell, other) in row.iter_mut().skip(1).zip(to.chars()) {
+            let above = *cell;
+            left = (above_left + usize::from(letter != other)).min(above + 1).min(left + 1);
+            above_left = above;
+            *cell = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = at + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(spec: &str) -> Error {
+        from_spec(spec).err().unwrap()
+    }
+
+    #[test]
+    fn a_spec_names_provider_and_model() {
+        for (spec, name) in [
+            ("ollama:qwen3:8b", "qwen3:8b"),
+            ("vllm:Qwen/Qwen3-8B", "Qwen/Qwen3-8B"),
+            (" OLLAMA:a ", "a"),
+            ("http://localhost:8000/v1#a:b/c", "a:b/c"),
+        ] {
+            let model = from_spec(spec).unwrap();
+            assert_eq!(
+                (model.card().name.as_str(), spec.contains("//")),
+                (name, spec.starts_with("http")),
+                "{spec}"
+            );
+        }
+        assert_eq!(from_spec("ollama:qwen3").unwrap().card().spec, "ollama:qwen3");
+        assert_eq!(
+            from_spec("http://localhost:8000/v1#a").unwrap().card().spec,
+            "http://localhost:8000/v1#a"
+        );
+    }
+
+    #[test]
+    fn a_wrong_spec_says_what_is_right() {
+        let error = refused("olama:qwen3");
+        assert!(
+            error.message().starts_with(
+                "`olama` is no known provider of models (do you mean `ollama`?): a spec is `openai:gpt-4o`"
+            ),
+            "{error}"
+        );
+        assert!(
+            refused("gpt-4o").message().starts_with("`gpt-4o` is no known provider of models: a spec is")
+        );
+        assert_eq!(refused("ollama:").message(), "`ollama:` does not name a model: give `ollama:MODEL`");
+        assert_eq!(refused("").kind(), ErrorKind::InvalidInput);
+        let error = refused("http://localhost:8000/v1?key=secret");
+        assert_eq!(
+            error.message(),
+            "`http://localhost:8000/v1` does not name a model: add `#NAME`, a name that its /models lists"
+        );
+        let error = refused("http://#a");
+        assert!(error.message().starts_with("`http:` is no base URL of an API"), "{error}");
+    }
+}

@@ -1,0 +1,302 @@
+//! A model over a wire: what is asked, what is answered, when it is asked again.
+
+use crate::server::{Answer, At, Chat, Count, FAULTS, Request, Server, Then, fault};
+use agentscope_core::{
+    ChatModel, Context, ErrorKind, FinishReason, ModelDelta, ModelRequest, Msg, Result, ToolChoice, ToolSpec,
+    testing::conformance,
+};
+use agentscope_model::{OpenAIChatModel, Provider, from_spec};
+use futures_util::StreamExt;
+use serde_json::json;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+fn model(server: &Server) -> OpenAIChatModel {
+    OpenAIChatModel::of(Provider::Other, "scripted").base_url(server.url()).api_key("k")
+}
+
+fn hi() -> ModelRequest {
+    ModelRequest::new([Msg::user("hi")])
+}
+
+async fn ask(model: &OpenAIChatModel) -> Result<Vec<ModelDelta>> {
+    ask_for(model, hi()).await
+}
+
+async fn ask_for(model: &OpenAIChatModel, req: ModelRequest) -> Result<Vec<ModelDelta>> {
+    let answer = model.call(req, Context::new()).collect::<Vec<_>>();
+    let answer = tokio::time::timeout(Duration::from_secs(30), answer).await.expect("the answer hangs");
+    answer.into_iter().collect()
+}
+
+fn text(deltas: &[ModelDelta]) -> String {
+    let texts = deltas.iter().filter_map(|delta| match delta {
+        ModelDelta::Text { delta, .. } => Some(delta.as_str()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+#[tokio::test]
+async fn it_is_a_chat_model() {
+    for stream in [true, false] {
+        let server = Server::start(|_: &Request| Chat::new().reasoning("Hm.").text("Hello there.").into());
+        conformance::chat_model(|| Arc::new(model(&server).stream(stream))).await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_the_same_whole_and_as_a_stream() {
+    let usage = Count { input: 9, output: 4, cached: 3, reasoning: 2 };
+    let chat = Chat::new()
+        .reasoning_in("reasoning", "Hm.")
+        .text("Hello.")
+        .call("c1", "f", "{\"a\":1}")
+        .call("c2", "g", "{}")
+        .usage(usage);
+    let server = Server::start(move |_: &Request| chat.clone().into());
+    let mut answers = Vec::new();
+    for stream in [true, false] {
+        let mut joined: Vec<ModelDelta> = Vec::new();
+        for delta in ask(&model(&server).stream(stream)).await.unwrap() {
+            match (joined.last_mut(), delta) {
+                (Some(ModelDelta::Text { delta: all, .. }), ModelDelta::Text { delta, .. })
+                | (Some(ModelDelta::Thinking { delta: all, .. }), ModelDelta::Thinking { delta, .. }) => {
+                    *all += &delta
+                }
+                (
+                    Some(ModelDelta::ToolCall { id: known, delta: all, .. }),
+                    ModelDelta::ToolCall { id, delta, .. },
+                ) if *known == id => {
+                    *all += &delta;
+                }
+                (_, delta) => joined.push(delta),
+            }
+        }
+        answers.push(joined);
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(answers[0].len(), 6, "{:?}", answers[0]);
+    assert!(matches!(answers[0].last(), Some(ModelDelta::Finish { reason: FinishReason::Stop })));
+}
+
+#[tokio::test]
+async fn what_is_asked_is_on_the_wire() {
+    let server = Server::start(Answer::text("hi"));
+    let model = model(&server).header("X-Project", "p1").body("enable_thinking", true).temperature(0.5);
+    ask(&model).await.unwrap();
+    let request = &server.requests()[0];
+    assert_eq!(
+        (request.header("authorization"), request.header("x-project")),
+        (Some("Bearer k"), Some("p1"))
+    );
+    assert_eq!(
+        request.json(),
+        json!({
+            "model": "scripted", "messages": [{"role": "user", "content": "hi"}], "temperature": 0.5,
+            "stream": true, "stream_options": {"include_usage": true}, "enable_thinking": true,
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again() {
+    let server = Server::start(Answer::text("hi"));
+    for stream in [true, false, true, false] {
+        ask(&model(&server).stream(stream)).await.unwrap();
+    }
+    let counts = server.wait(|counts| counts.requests == 4).await;
+    assert_eq!(counts.connections, 1);
+}
+
+#[tokio::test]
+async fn dropping_an_answer_lets_its_connection_go() {
+    let server = Server::start(|_: &Request| Answer::text("x".repeat(1000)).cut(At::End(40), Then::Silence));
+    let mut answer = model(&server).call(hi(), Context::new());
+    assert!(answer.next().await.unwrap().is_ok());
+    drop(answer);
+    server.wait(|counts| counts.left == 1).await;
+}
+
+#[tokio::test]
+async fn it_asks_again_where_that_helps_and_nowhere_else() {
+    let again = [
+        "rate-limited-date",
+        "internal",
+        "overloaded",
+        "html-502",
+        "reset-first",
+        "close-first",
+        "reset-in-head",
+    ];
+    let once = [
+        "unauthorized",
+        "no-such-model",
+        "too-long",
+        "no-quota",
+        "redirect",
+        "html",
+        "not-json",
+        "error-in-band",
+    ];
+    for (faults, tries) in [(&again[..], 3), (&once[..], 1)] {
+        for name in faults {
+            let server = Server::start(fault(name).unwrap());
+            let error = ask(&model(&server)).await.unwrap_err();
+            assert_eq!(server.count(), tries, "{name}: {error}");
+            assert_eq!(error.message().starts_with("asked 3 times: "), tries == 3, "{name}: {error}");
+        }
+    }
+    let script = vec![fault("internal").unwrap(), fault("close-first").unwrap(), Answer::text("at last")];
+    let server = Server::start(script);
+    assert_eq!(text(&ask(&model(&server)).await.unwrap()), "at last");
+    let server = Server::start(fault("internal").unwrap());
+    ask(&model(&server).retries(0)).await.unwrap_err();
+    assert_eq!(server.count(), 1);
+}
+
+#[tokio::test]
+async fn an_error_in_the_stream_before_anything_was_said_is_asked_again() {
+    let refused = Answer::events("data: {\"error\":{\"message\":\"busy\",\"code\":503}}\n\n");
+    let server = Server::start(vec![refused, Answer::text("now")]);
+    assert_eq!(text(&ask(&model(&server)).await.unwrap()), "now");
+}
+
+#[tokio::test]
+async fn a_long_wait_is_left_to_the_caller() {
+    let server = Server::start(fault("rate-limited").unwrap().header("retry-after", "120"));
+    let error = ask(&model(&server)).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry_after()), (ErrorKind::RateLimited, Some(Duration::from_secs(120))));
+    assert_eq!(server.count(), 1);
+    let server = Server::start(fault("rate-limited-seconds").unwrap());
+    let cx = Context::new().with_deadline(Duration::from_millis(500));
+    let answer: Vec<_> = model(&server).call(hi(), cx).collect().await;
+    assert_eq!(
+        answer[0].as_ref().unwrap_err().kind(),
+        ErrorKind::RateLimited,
+        "it does not wait beyond the deadline"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_told_which_tool_to_call_is_left_to_choose() {
+    let server = Server::start(|request: &Request| match request.json().get("tool_choice") {
+        Some(_) => {
+            Answer::json(400, &json!({"error": {"message": "tool_choice is not supported in thinking mode"}}))
+        }
+        None => Answer::text("I rather talk."),
+    });
+    let model = model(&server);
+    let mut req = hi();
+    req.tools = [Arc::new(ToolSpec::new("f", "", json!({"type": "object"})))].into();
+    req.tool_choice = ToolChoice::Required;
+    for (at, tries) in [2, 3].into_iter().enumerate() {
+        assert_eq!(text(&ask_for(&model, req.clone()).await.unwrap()), "I rather talk.", "{at}");
+        assert_eq!(server.count(), tries, "it is remembered");
+    }
+}
+
+#[tokio::test]
+async fn no_fault_makes_it_hang_or_say_half() {
+    for (name, fault) in FAULTS {
+        for stream in [true, false] {
+            let server = Server::start(fault());
+            let quick = Duration::from_millis(300);
+            let model =
+                model(&server).stream(stream).retries(0).first_byte_timeout(quick).chunk_timeout(quick);
+            match ask(&model).await {
+                Ok(deltas) => {
+                    let whole = matches!(deltas.last(), Some(ModelDelta::Finish { .. }));
+                    assert!(
+                        whole
+                            && (text(&deltas) == "Hello, world."
+                                || *name == "cut-arguments"
+                                || *name == "done-without-finish"
+                                || !stream),
+                        "{name}: {deltas:?}"
+                    );
+                }
+                Err(error) => {
+                    assert!(
+                        !error.message().is_empty() && error.kind() != ErrorKind::Internal,
+                        "{name}: {error:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The files of the recorded answers.
+fn recorded() -> impl Iterator<Item = (String, Vec<u8>)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/recorded");
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    paths.sort();
+    let http = paths.into_iter().filter(|path| path.extension().is_some_and(|it| it == "http"));
+    http.map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), std::fs::read(path).unwrap()))
+}
+
+/// Each recorded answer through a real connection, whole and cut at places throughout: what a client makes of it is a whole
+/// message or a typed error. That each byte is a good place to cut is held beside the decoder, without a wire.
+#[tokio::test]
+async fn recorded_answers_over_a_wire_are_whole_or_an_error() {
+    const PLACES: usize = 24;
+    for (name, bytes) in recorded() {
+        let streams = name.ends_with("-stream") || name.ends_with("-usage");
+        let length = bytes.len();
+        let at = Arc::new(AtomicUsize::new(length));
+        let answer = Answer::recorded(bytes);
+        let server = Server::raw({
+            let at = Arc::clone(&at);
+            move |_: &Request| answer.clone().cut(At::Byte(at.load(SeqCst)), Then::Close)
+        });
+        let quick = Duration::from_secs(5);
+        let model = model(&server).stream(streams).retries(0).first_byte_timeout(quick).chunk_timeout(quick);
+        let whole = ask(&model).await.map(|deltas| text(&deltas));
+        for place in 0..PLACES {
+            at.store(length * place / PLACES, SeqCst);
+            match (ask(&model).await, &whole) {
+                (Ok(deltas), Ok(whole)) => {
+                    assert_eq!(text(&deltas), *whole, "{name}, cut at {place}/{PLACES}")
+                }
+                (Ok(deltas), Err(error)) => {
+                    panic!("{name}, cut at {place}/{PLACES}, is {deltas:?}, but whole it is {error}")
+                }
+                (Err(error), _) => assert_ne!(error.kind(), ErrorKind::Internal, "{name}: {error:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn files_of_this_machine_are_put_into_the_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.png");
+    std::fs::write(&path, b"png").unwrap();
+    let server = Server::start(Answer::text("I see."));
+    let model = from_spec(&format!("{}#scripted", server.url())).unwrap();
+    let ask = async |msg: Msg| model.call(ModelRequest::new([msg]), Context::new()).collect::<Vec<_>>().await;
+    ask(Msg::user("look").url(path.to_str().unwrap())).await;
+    let sent = server.requests()[0].json();
+    assert_eq!(sent["messages"][0]["content"][1]["image_url"]["url"], "data:image/png;base64,cG5n");
+
+    let gone = ask(Msg::user("look").url("/no/such/file.png")).await;
+    let error = gone[0].as_ref().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(
+        error.message().starts_with("the file `/no/such/file.png` of a message cannot be read"),
+        "{error}"
+    );
+    let local = ask(Msg::user("listen").url("http://127.0.0.1:9/a.wav")).await;
+    let error = local[0].as_ref().unwrap_err();
+    assert_eq!(
+        error.message(),
+        "`http://127.0.0.1:9/a.wav` could not be fetched: 127.0.0.1 is not a public address, so it is not fetched"
+    );
+    assert_eq!(server.count(), 1);
+}
