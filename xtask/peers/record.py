@@ -1,6 +1,7 @@
 """Records what a server answers, byte by byte, for the tests of the decoder.
 
     python3 xtask/peers/record.py aimock http://127.0.0.1:4010 FOLDER [NAME ..]
+    python3 xtask/peers/record.py openrouter http://127.0.0.1:4010/api FOLDER [NAME ..]
     python3 xtask/peers/record.py llama http://127.0.0.1:8123 FOLDER [NAME ..]
 
 Writes FOLDER/PEER-NAME.http: the status line, the headers and the body as they came, chunk sizes included. Nothing is
@@ -104,6 +105,15 @@ AIMOCK = {
     "chaos-ratelimit": (stream("hello"), {"x-aimock-chaos-ratelimit": "1"}),
 }
 
+# aimock again, under the path by which it answers as OpenRouter does.
+OPENROUTER = {
+    "usage-details": ask("count the tokens"),
+    "usage-details-stream": stream("count the tokens", **USAGE),
+    "reasoning-stream": stream("think"),
+    "tool-calls-stream": stream("compare", tools=[WEATHER]),
+    "error-429": ask("busy"),
+}
+
 LLAMA = {
     "text": ask("hello", **SMALL),
     "text-stream": stream("hello", **SMALL),
@@ -129,7 +139,7 @@ def record(base, request):
     body = body if isinstance(body, bytes) else json.dumps(body).encode()
     url = urllib.parse.urlsplit(base)
     lines = [
-        "POST /v1/chat/completions HTTP/1.1",
+        f"POST {url.path}/v1/chat/completions HTTP/1.1",
         f"Host: {url.netloc}",
         "Content-Type: application/json",
         "Authorization: Bearer none",
@@ -150,7 +160,7 @@ def record(base, request):
 
 
 def main(peer, base, folder, *names):
-    requests = {"aimock": AIMOCK, "llama": LLAMA}[peer]
+    requests = {"aimock": AIMOCK, "openrouter": OPENROUTER, "llama": LLAMA}[peer]
     for name in names or requests:
         answer = record(base, requests[name])
         path = pathlib.Path(folder, f"{peer}-{name}.http")

@@ -13,6 +13,7 @@ mod cargo;
 mod demo;
 mod lint;
 mod mutants;
+mod peers;
 mod sweep;
 mod test;
 mod text;
@@ -29,7 +30,7 @@ struct Task {
     run: fn(Args) -> Result<ExitCode>,
 }
 
-const TASKS: [Task; 6] = [
+const TASKS: [Task; 7] = [
     Task {
         name: "demo",
         usage: "[NAME] [--model SPEC] [--list] [-- ARGS]",
@@ -57,6 +58,16 @@ const TASKS: [Task; 6] = [
         details: "Runs all of: cargo fmt, clippy and doc with warnings as errors, and tidy, which checks the graph of\n\
                   crates, file sizes, names, READMEs and the public types of core.",
         run: lint::run,
+    },
+    Task {
+        name: "peers",
+        usage: "[NAME ..] [--list]",
+        summary: "run the tests that talk to programs that we did not write, or to those named",
+        details: "Installs each program at one version, from npm and PyPI, into target/peers or AGENTSCOPE_PEERS_DIR, starts\n\
+                  the servers on free ports of this machine and runs the tests named `needs_NAME`. `--list` says which\n\
+                  there are and what they take. `test` installs the quick ones, too, where Node and python3 are there and\n\
+                  the registries answer within a minute, and skips them elsewhere.",
+        run: peers::run,
     },
     Task {
         name: "sweep",

@@ -13,6 +13,7 @@ use crate::{
     text::{each_line, plain},
 };
 use services::Services;
+pub(crate) use services::{Running, Service};
 use totals::Totals;
 
 mod services;
@@ -60,6 +61,16 @@ impl Runner {
         }
     }
 
+    /// Its command for one integration-test binary.
+    pub(crate) fn command_of(self, package: &str, test: &str) -> Command {
+        let mut command = match self {
+            Self::Nextest => cargo(["nextest", "run", "--no-fail-fast", "--no-tests=pass"]),
+            Self::Libtest | Self::Doctests => cargo(["test", "--no-fail-fast"]),
+        };
+        command.args(["--package", package, "--test", test]);
+        command
+    }
+
     fn totals(self, line: &str) -> Option<Totals> {
         match self {
             Self::Nextest => Totals::of_nextest(line),
@@ -80,8 +91,17 @@ impl Session {
     /// Starts the services. Those named in `AGENTSCOPE_REQUIRE` count as a failure where they are missing.
     pub(crate) fn start() -> Result<Self> {
         let required = std::env::var("AGENTSCOPE_REQUIRE").unwrap_or_default();
-        let services = Services::start(&required)?;
-        Ok(Self { totals: services.totals(), notes: services.notes(), services })
+        Ok(Self::of(Services::start(&required)?))
+    }
+
+    /// Starts these services, all of which count as a failure where they are missing.
+    pub(crate) fn with(services: &[Service]) -> Self {
+        let names: Vec<_> = services.iter().map(|service| service.name).collect();
+        Self::of(Services::start_these(services, &names))
+    }
+
+    fn of(services: Services) -> Self {
+        Self { totals: services.totals(), notes: services.notes(), services }
     }
 
     /// Runs a command of `runner`'s on the tests whose names contain one of `filters` (all where there is

@@ -35,4 +35,6 @@ mod pages {
     struct ReadmeZh;
     #[doc = include_str!("../../../docs/guide.md")]
     struct Guide;
+    #[doc = include_str!("../../../docs/models.md")]
+    struct Models;
 }

@@ -11,25 +11,62 @@
 use std::{
     ffi::OsString,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use super::totals::Totals;
-use crate::{Result, text::nearest};
+use crate::{
+    Result,
+    peers::{AIMOCK, OPENAI_PYTHON, Server},
+    text::nearest,
+};
 
-struct Service {
-    name: &'static str,
+/// How long to wait, once, until a peer is installed. Without a registry its tests are skipped.
+const INSTALL_LIMIT: Duration = Duration::from_secs(60);
+
+/// What tests may need, and how they learn where it is.
+pub(crate) struct Service {
+    pub(crate) name: &'static str,
     /// Tells the tests its address. Where the caller has set it, the caller's service is used and none is
     /// started.
-    variable: &'static str,
+    pub(crate) variable: &'static str,
     /// Finds it on this machine, or says why not.
-    start: fn() -> Result<Running>,
+    pub(crate) start: fn() -> Result<Running>,
 }
 
-const KNOWN: [Service; 1] = [Service { name: "python3", variable: "AGENTSCOPE_PYTHON", start: python3 }];
+const KNOWN: [Service; 4] = [
+    Service { name: "python3", variable: "AGENTSCOPE_PYTHON", start: python3 },
+    Service { name: "aimock", variable: "AGENTSCOPE_AIMOCK", start: || AIMOCK.ready(Some(INSTALL_LIMIT)) },
+    Service {
+        name: "openai_python",
+        variable: "AGENTSCOPE_OPENAI_PYTHON",
+        start: || OPENAI_PYTHON.ready(Some(INSTALL_LIMIT)),
+    },
+    Service { name: "llama", variable: "AGENTSCOPE_LLAMA", start: llama },
+];
 
 /// A service that is ready, for as long as this is kept.
-struct Running {
+#[derive(Debug)]
+pub(crate) struct Running {
     address: OsString,
+    _server: Option<Server>,
+}
+
+impl Running {
+    /// A program, or a server that somebody else runs.
+    pub(crate) fn at(address: impl Into<OsString>) -> Self {
+        Self { address: address.into(), _server: None }
+    }
+
+    /// A server that is stopped when this is dropped.
+    pub(crate) fn server(address: impl Into<OsString>, server: Server) -> Self {
+        Self { address: address.into(), _server: Some(server) }
+    }
+}
+
+/// Nobody waits for a compiler of C++ in order to run our tests.
+fn llama() -> Result<Running> {
+    Err("llama.cpp takes minutes to build: `cargo xtask peers llama` does it and runs them".to_owned())
 }
 
 /// The path of an interpreter. It is asked for its own, since what is on the `PATH` may be a slow launcher of
@@ -44,7 +81,7 @@ fn python3() -> Result<Running> {
     if path.is_empty() {
         return Err(format!("`python3` failed: {}", String::from_utf8_lossy(&output.stderr).trim()));
     }
-    Ok(Running { address: path.into() })
+    Ok(Running::at(path))
 }
 
 /// The services of one run of tests.
@@ -74,6 +111,11 @@ impl Services {
                 "AGENTSCOPE_REQUIRE names the service `{unknown}`, which is not among the known: {known}"
             ));
         }
+        Ok(Self::start_these(known, &required))
+    }
+
+    /// Starts these; those of the names that are required count as a failure where they are missing.
+    pub(super) fn start_these(known: &[Service], required: &[&str]) -> Self {
         let mut services = Self { running: Vec::new(), missing: Vec::new() };
         for Service { name, variable, start } in known {
             if std::env::var_os(variable).is_some() {
@@ -84,7 +126,7 @@ impl Services {
                 Err(why) => services.missing.push(Missing { name, why, required: required.contains(name) }),
             }
         }
-        Ok(services)
+        services
     }
 
     /// Gives the tests that a command runs the addresses.
@@ -107,7 +149,7 @@ impl Services {
     /// What cannot run and why.
     pub(super) fn notes(&self) -> Vec<String> {
         let note = |Missing { name, why, required }: &Missing| {
-            let verdict = if *required { "required by AGENTSCOPE_REQUIRE, but not run" } else { "not run" };
+            let verdict = if *required { "required, but not run" } else { "not run" };
             format!("{verdict}: tests named `needs_{name}`, because {why}")
         };
         self.missing.iter().map(note).collect()
@@ -119,11 +161,7 @@ mod tests {
     use super::*;
 
     const FAKES: [Service; 2] = [
-        Service {
-            name: "here",
-            variable: "XTASK_TEST_HERE",
-            start: || Ok(Running { address: "/bin/here".into() }),
-        },
+        Service { name: "here", variable: "XTASK_TEST_HERE", start: || Ok(Running::at("/bin/here")) },
         Service {
             name: "gone",
             variable: "XTASK_TEST_GONE",
@@ -150,7 +188,7 @@ mod tests {
     fn a_required_service_that_is_missing_is_a_failure() {
         let services = Services::start_from(&FAKES, "here, gone").unwrap();
         assert_eq!(services.totals().failed, 1);
-        assert!(services.notes().concat().starts_with("required by AGENTSCOPE_REQUIRE"));
+        assert!(services.notes().concat().starts_with("required, but not run"));
     }
 
     #[test]

@@ -67,6 +67,6 @@ pub(super) fn not_strict(schema: &Value, path: &str) -> Option<String> {
         let schemas = schema[key].as_array().into_iter().flatten();
         inner.extend(schemas.map(|schema| (format!("{path}'{key}', "), schema)));
     }
-    inner.push((format!("{path}'items', "), &schema["items"]));
+    inner.extend(schema.get("items").map(|items| (format!("{path}'items', "), items)));
     inner.into_iter().find_map(|(path, schema)| not_strict(schema, &path))
 }
