@@ -39,6 +39,9 @@ const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(300);
 /// Longest silence within an answer (2 min).
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// Fewest bytes of a secret that is looked for in what is told (4): shorter ones are in any text.
+const SECRET_LENGTH: usize = 4;
+
 /// A chat model behind an API that is compatible with OpenAI's: OpenAI itself, DashScope, DeepSeek, Moonshot, Ollama, vLLM,
 /// llama.cpp and many others.
 ///
@@ -233,6 +236,23 @@ impl OpenAIChatModel {
 }
 
 impl Settings {
+    /// The error without what is secret: servers repeat what they were sent.
+    fn without_secrets(&self, error: Error) -> Error {
+        let secrets = self.key.iter().chain(self.headers.iter().map(|(_, value)| value)).map(Secret::expose);
+        let told = secrets
+            .filter(|secret| secret.len() >= SECRET_LENGTH)
+            .fold(error.message().to_owned(), |told, secret| told.replace(secret, "***"));
+        if told == error.message() {
+            return error;
+        }
+        // Its causes may repeat them too, so they are left out.
+        let clean = Error::new(error.kind(), told);
+        match error.retry_after() {
+            Some(wait) => clean.with_retry_after(wait),
+            None => clean,
+        }
+    }
+
     /// Where requests go, checked before any is sent.
     fn endpoint(&self) -> Result<Url> {
         let base = self.base_url.trim_end_matches('/');

@@ -148,8 +148,9 @@ impl Answer {
         Ok(())
     }
 
-    /// The error, with how often it was tried.
+    /// The error, with how often it was tried, and without the secrets that a server has repeated.
     fn told(&self, error: Error) -> Error {
+        let error = self.model.without_secrets(error);
         match self.tries {
             0 => error,
             tries => error.context(format!("asked {} times", tries + 1)),
@@ -268,12 +269,7 @@ impl Answer {
         };
         drop(timeout(model.chunk_timeout.min(AFTER_FINISH), read).await);
         let address = peer(response.url());
-        let server = Server {
-            provider: model.provider,
-            model: &model.card.name,
-            address: &address,
-            key: model.key.as_ref(),
-        };
+        let server = Server { provider: model.provider, model: &model.card.name, address: &address };
         let error =
             server.refused(&Refusal { status, retry_after, location: location.as_deref(), body: &body });
         // A server that does not let itself be told which tool to call is asked again, and leaves it to the model.

@@ -125,6 +125,15 @@ async fn what_a_server_says_is_told_without_the_key() {
 }
 
 #[tokio::test]
+async fn what_a_stream_says_of_an_error_is_told_without_the_key() {
+    let report = json!({"error": {"message": format!("{KEY} is no key for org-12345"), "code": 503}});
+    let error = Answer::events(format!("data: {report}\n\n"));
+    let (_, message, _) =
+        told(error, |model| model.retries(0).header("OpenAI-Organization", "org-12345")).await;
+    assert_eq!(message, "HOST broke its answer off and says: *** is no key for ***");
+}
+
+#[tokio::test]
 async fn a_body_that_is_no_json_is_told() {
     let (kind, message, asked) = told(named("not-json"), as_it_is).await;
     assert_eq!((kind, asked), (ErrorKind::Protocol, 1));
