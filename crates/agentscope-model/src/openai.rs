@@ -3,6 +3,7 @@
 mod answer;
 mod decode;
 mod encode;
+mod endpoint;
 mod fault;
 mod messages;
 mod part;
@@ -18,15 +19,13 @@ pub use provider::Provider;
 use agentscope_core::{
     ChatModel, Context, Error, ErrorKind, Map, ModelCard, ModelRequest, ModelStream, Price, Result, Secret,
 };
-use agentscope_net::{
-    Url,
-    reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
-};
+use agentscope_net::reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use answer::Answer;
+use endpoint::Endpoint;
 use serde_json::Value;
 use std::{
     fmt,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -85,6 +84,7 @@ struct Settings {
     chunk_timeout: Duration,
     /// Whether the server was seen to refuse being told which tool to call.
     free_choice: Arc<AtomicBool>,
+    endpoint: OnceLock<Result<Endpoint>>,
 }
 
 impl OpenAIChatModel {
@@ -121,11 +121,14 @@ impl OpenAIChatModel {
             first_byte_timeout: FIRST_BYTE_TIMEOUT,
             chunk_timeout: CHUNK_TIMEOUT,
             free_choice: Arc::default(),
+            endpoint: OnceLock::new(),
         }))
     }
 
     fn change(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        change(Arc::make_mut(&mut self.0));
+        let settings = Arc::make_mut(&mut self.0);
+        change(settings);
+        settings.endpoint = OnceLock::new();
         self
     }
 
@@ -226,8 +229,7 @@ impl OpenAIChatModel {
 
     /// Whether a request can be sent at all.
     pub(crate) fn check(&self) -> Result<()> {
-        self.0.endpoint()?;
-        self.0.head().map(drop)
+        self.0.endpoint().map(drop)
     }
 
     pub(crate) fn spec(self, spec: &str) -> Self {
@@ -253,26 +255,9 @@ impl Settings {
         }
     }
 
-    /// Where requests go, checked before any is sent.
-    fn endpoint(&self) -> Result<Url> {
-        let base = self.base_url.trim_end_matches('/');
-        let invalid = |why: String| {
-            let message = format!(
-                "`{base}` is no base URL of an API ({why}): give one such as http://localhost:8000/v1"
-            );
-            Error::new(ErrorKind::InvalidInput, message)
-        };
-        let url: Url = base.parse().map_err(|error| invalid(format!("{error}")))?;
-        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-            return Err(invalid("it does not begin with http:// or https:// and a host".to_owned()));
-        }
-        let mut url = url;
-        let path = format!(
-            "{}/chat/completions",
-            url.path().trim_end_matches('/').trim_end_matches("/chat/completions")
-        );
-        url.set_path(&path);
-        Ok(url)
+    /// Where requests go, made once.
+    fn endpoint(&self) -> Result<&Endpoint> {
+        self.endpoint.get_or_init(|| Endpoint::of(self)).as_ref().map_err(Error::clone)
     }
 
     fn head(&self) -> Result<HeaderMap> {

@@ -4,14 +4,13 @@ use super::{
     Settings,
     decode::Decoder,
     encode::Body,
+    endpoint::Endpoint,
     fault::{Response as Refusal, Server, retry_after},
 };
 use crate::{media::Inlined, sse::Frames};
-use agentscope_core::{
-    Context, Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Name, Result, ToolChoice,
-};
+use agentscope_core::{Context, Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Result, ToolChoice};
 use agentscope_net::{
-    Url, client,
+    client,
     reqwest::{
         Response,
         header::{CONTENT_TYPE, LOCATION, RETRY_AFTER},
@@ -160,8 +159,7 @@ impl Answer {
     /// Sends the request and sees to the head of the response.
     async fn ask(&mut self) -> Result<(), Failure> {
         let model = Arc::clone(&self.model);
-        let url = model.endpoint()?;
-        let headers = model.head()?;
+        let Endpoint { url, headers, peer } = model.endpoint()?;
         let media = Inlined::of(&self.req, model.provider).await?;
         let body = Body {
             req: &self.req,
@@ -174,11 +172,10 @@ impl Answer {
             free_choice: model.free_choice.load(Relaxed),
         };
         let body = Bytes::from(body.encode()?);
-        let peer = peer(&url);
-        let sent = client(&url)?.post(url).headers(headers).body(body).send();
+        let sent = client(url)?.post(url.clone()).headers(headers.clone()).body(body).send();
         let response = match timeout(model.first_byte_timeout, sent).await {
-            Ok(response) => response.map_err(|error| trouble(error, &peer))?,
-            Err(_) => return Err(self.silent(&peer, model.first_byte_timeout, "did not answer")),
+            Ok(response) => response.map_err(|error| trouble(error, peer))?,
+            Err(_) => return Err(self.silent(peer, model.first_byte_timeout, "did not answer")),
         };
         if !response.status().is_success() {
             return Err(self.refused(response).await);
@@ -191,7 +188,7 @@ impl Answer {
         self.phase = Phase::Read(Box::new(Reading {
             response,
             frames: Frames::default(),
-            decoder: Decoder::new(Name::from(peer), sound_type),
+            decoder: Decoder::new(peer.clone(), sound_type),
             whole: (!streams).then(Vec::new),
             unsure,
         }));
@@ -203,7 +200,7 @@ impl Answer {
         let Phase::Read(reading) = &mut self.phase else { return Ok(()) };
         let Reading { response, frames, decoder, whole, unsure } = &mut **reading;
         let out = &mut self.out;
-        let peer = peer(response.url());
+        let peer = &self.model.endpoint()?.peer;
         let limit = match (decoder.is_finished(), self.said) {
             (true, _) => AFTER_FINISH,
             (false, true) => self.model.chunk_timeout,
@@ -214,12 +211,12 @@ impl Answer {
             // The model has said that it is done; what was to come is no part of its answer.
             Ok(Err(_)) | Err(_) if decoder.is_finished() => None,
             Ok(Err(error)) => {
-                let error = trouble(error, &peer);
+                let error = trouble(error, peer);
                 return Err(error
                     .context(format!("the answer of `{}` broke off", self.model.card.name))
                     .into());
             }
-            Err(_) => return Err(self.silent(&peer, limit, "said nothing more")),
+            Err(_) => return Err(self.silent(peer, limit, "said nothing more")),
         };
         if let Some(chunk) = &chunk
             && std::mem::take(unsure)
@@ -268,8 +265,11 @@ impl Answer {
             }
         };
         drop(timeout(model.chunk_timeout.min(AFTER_FINISH), read).await);
-        let address = peer(response.url());
-        let server = Server { provider: model.provider, model: &model.card.name, address: &address };
+        let address = match model.endpoint() {
+            Ok(endpoint) => endpoint.peer.as_str(),
+            Err(error) => return error.into(),
+        };
+        let server = Server { provider: model.provider, model: &model.card.name, address };
         let error =
             server.refused(&Refusal { status, retry_after, location: location.as_deref(), body: &body });
         // A server that does not let itself be told which tool to call is asked again, and leaves it to the model.
@@ -300,13 +300,4 @@ impl Answer {
 
 fn body_names(body: &[u8], word: &str) -> bool {
     memchr::memmem::find(body, word.as_bytes()).is_some()
-}
-
-/// Who is asked, as it is told: neither path nor query, which may hold a key.
-fn peer(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    }
 }
