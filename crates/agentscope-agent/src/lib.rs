@@ -3,6 +3,8 @@
 mod agent_tool;
 #[cfg(feature = "console")]
 mod console;
+#[cfg(feature = "console")]
+mod lines;
 mod react;
 mod schema;
 mod user;

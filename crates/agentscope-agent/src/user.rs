@@ -4,8 +4,6 @@ mod channel;
 mod form;
 mod input;
 #[cfg(feature = "console")]
-mod lines;
-#[cfg(feature = "console")]
 mod terminal;
 
 pub use channel::{Questions, UserChannel, user_channel};
@@ -17,8 +15,8 @@ pub use terminal::Terminal;
 use crate::schema::Validators;
 use agentscope_core::{
     Agent, AgentCard, AgentId, AgentState, BoxFuture, ContentBlock, Context, Error, ErrorKind, EventKind,
-    EventSink, EventStream, Finish, Limits, Mailbox, Msg, Name, Opened, Queued, ReplyRequest, Result, Role,
-    SessionKey, StateStore, Turn,
+    EventSink, EventStream, Finish, Limits, Mailbox, Media, Msg, Name, Opened, Queued, ReplyRequest, Result,
+    Role, SessionKey, StateStore, Turn,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -32,7 +30,8 @@ const TRIES: u32 = 20;
 /// deadlines stop it as they stop any agent, and nothing blocks meanwhile. Where a type is asked for, the person fills in its
 /// fields. The message has [`Role::User`], as AgentScope 1.x has it: models read it as said by a person.
 ///
-/// What it hears and says is its conversation, kept in its store if it has one. Where nobody is there (the end of the input, a
+/// What it hears and says is its conversation, kept in its store if it has one; what it hears while the person is asked is shown
+/// at the next question. Where nobody is there (the end of the input, a
 /// page that is gone) the reply fails with [`ErrorKind::Unavailable`]: an empty message would be taken for an answer, and a loop
 /// that goes on until the person has enough would never end.
 ///
@@ -66,6 +65,7 @@ struct Config {
     card: AgentCard,
     input: Arc<dyn UserInput>,
     tries: u32,
+    local_files: bool,
     limits: Limits,
     store: Option<Arc<dyn StateStore>>,
     validators: Arc<Validators>,
@@ -78,6 +78,7 @@ impl UserAgent {
             card: AgentCard::new(name),
             input: Arc::new(input),
             tries: TRIES,
+            local_files: false,
             limits: Limits::default(),
             store: None,
             validators: Arc::default(),
@@ -120,6 +121,13 @@ impl UserAgent {
     #[must_use]
     pub fn tries(self, tries: u32) -> Self {
         self.with(|config| config.tries = tries.max(1))
+    }
+
+    /// Lets their answers name files of this machine, for people who sit at it. What others send comes as data or as a web
+    /// address, because a path would let them read what is not theirs.
+    #[must_use]
+    pub fn local_files(self) -> Self {
+        self.with(|config| config.local_files = true)
     }
 
     /// How much each of their conversations may hold, and how long it waits for its store.
@@ -249,6 +257,13 @@ impl UserAgent {
             let message =
                 "the answer of a person is text and media, but the input gave a block of another kind";
             return Err(Error::new(ErrorKind::Protocol, message));
+        }
+        let paths = answer.content.iter().filter_map(ContentBlock::media).find_map(Media::local_path);
+        if let (Some(path), false) = (paths, self.config.local_files) {
+            let message = format!(
+                "the answer names `{path}`, a file of this machine: send its bytes, or allow it by `.local_files()`"
+            );
+            return Err(Error::new(ErrorKind::Refused, message));
         }
         let Some(schema) = schema else { return Ok(Ok(answer)) };
         let check = |value: &Value| self.config.validators.check(schema, value);

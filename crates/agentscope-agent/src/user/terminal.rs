@@ -3,8 +3,8 @@
 use super::{
     form::Form,
     input::{Answer, Question, UserInput},
-    lines::Lines,
 };
+use crate::lines::Lines;
 use agentscope_core::{BoxFuture, Context, Error, ErrorKind, Msg, Reason, Result};
 use std::{
     io::{self, BufRead, IsTerminal, Write},

@@ -1,10 +1,12 @@
 //! A person as an agent, by channel and by function.
 
+use crate::support::results;
 use agentscope_agent::{Answer, ReActAgent, UserAgent, user_channel, user_fn};
 use agentscope_core::{
     Agent, AgentExt, ContentBlock, Error, ErrorKind, Finish, Input, Interrupt, MemoryStore, Msg, Reason,
     Result, Role, ScriptedModel, SessionKey, ToolCall,
     testing::{
+        call,
         conformance::{Subject, agent},
         say,
     },
@@ -173,6 +175,34 @@ async fn what_is_no_text_and_no_media_is_not_taken_for_a_person_s_answer() {
     let error = bob.reply("Hello?").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
     assert!(bob.snapshot().await.unwrap().is_well_formed());
+}
+
+#[tokio::test]
+async fn a_person_elsewhere_names_no_file_of_this_machine() {
+    let sends = |url: &'static str| {
+        let input = user_fn(move |_| async move { Ok(Answer::default().with(ContentBlock::url(url))) });
+        UserAgent::new("Bob", input)
+    };
+    for path in ["/etc/passwd", "cat.png", "file:///etc/passwd"] {
+        let error = sends(path).reply("Your picture?").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{path}: {error}");
+        assert_eq!(sends(path).local_files().reply("Your picture?").await.unwrap().content.len(), 1);
+    }
+    assert!(sends("https://example.org/cat.png").reply("Your picture?").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_model_may_ask_a_person_as_a_tool() {
+    let model = ScriptedModel::new([call("c1", "Bob", json!({"task": "Which city?"})), say("Oslo it is.")]);
+    let bob = UserAgent::new(
+        "Bob",
+        user_fn(|question| async move {
+            Ok(if question.messages[0].text() == "Which city?" { "Oslo" } else { "What?" })
+        }),
+    );
+    let reply = ReActAgent::new("Friday", model).agent(bob).reply("Book a trip.").await.unwrap();
+    assert_eq!(results(&reply)[0].2, "Oslo");
+    assert_eq!(reply.text(), "Oslo it is.");
 }
 
 #[tokio::test]

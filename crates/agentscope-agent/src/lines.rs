@@ -18,14 +18,14 @@ static STDIN: Mutex<Option<Lines>> = Mutex::new(None);
 /// A line is read when somebody asks for one, so that what nobody asks for stays for others. A line that comes when who asked
 /// for it is gone is for the next one who asks.
 #[derive(Clone)]
-pub(super) struct Lines(mpsc::Sender<Asker>);
+pub(crate) struct Lines(mpsc::Sender<Asker>);
 
 /// Who waits for a line; `None` is the end of the input.
 type Asker = oneshot::Sender<io::Result<Option<String>>>;
 
 impl Lines {
     /// The lines of the standard input.
-    pub(super) fn stdin() -> io::Result<Self> {
+    pub(crate) fn stdin() -> io::Result<Self> {
         let mut stdin = STDIN.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lines) = &*stdin {
             return Ok(lines.clone());
@@ -36,7 +36,7 @@ impl Lines {
     }
 
     /// The lines of `input`.
-    pub(super) fn of(mut input: impl BufRead + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn of(mut input: impl BufRead + Send + 'static) -> io::Result<Self> {
         Self::spawn(move || read_line(&mut input))
     }
 
@@ -63,7 +63,7 @@ impl Lines {
     }
 
     /// The next line without its end; `None` at the end of the input.
-    pub(super) async fn next(&self) -> io::Result<Option<String>> {
+    pub(crate) async fn next(&self) -> io::Result<Option<String>> {
         let (asker, line) = oneshot::channel();
         let gone = || io::Error::other("the thread that reads it has ended");
         self.0.send(asker).map_err(|_| gone())?;
