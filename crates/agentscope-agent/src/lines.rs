@@ -78,3 +78,6 @@ fn read_line(input: &mut impl BufRead) -> io::Result<Option<String>> {
         _ => Ok(Some(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned())),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -136,8 +136,28 @@ fn the_field_that_is_wrong_in_the_whole_is_the_one_that_is_asked_again() {
     }
     let again = form.prompt().unwrap();
     assert_eq!((again.name.as_str(), again.hint.as_str()), ("b", "whole number"));
+    form.answer("6");
+    let again = form.prompt().unwrap();
+    assert_eq!((again.name.as_str(), again.hint.as_str()), ("b", "JSON"), "by which all can be said");
     form.answer("3");
     assert_eq!(form.output(), Some(&json!({"a": "few", "b": 3})));
+}
+
+#[test]
+fn a_field_that_is_wrong_is_asked_again_before_all_that_contains_it() {
+    let mut form = Form::new(&json!({
+        "$id": "https://example.org/s", "type": "object", "required": ["a"], "minProperties": 2,
+        "properties": {"a": {"type": "integer", "maximum": 3}, "b": {"type": "integer"}},
+    }))
+    .unwrap();
+    for line in ["5", ""] {
+        form.answer(line);
+    }
+    assert_eq!(form.prompt().unwrap().name, "a");
+    form.answer("3");
+    assert_eq!(form.prompt().unwrap().name, "answer");
+    form.answer(r#"{"a": 3, "b": 4}"#);
+    assert_eq!(form.output(), Some(&json!({"a": 3, "b": 4})));
 }
 
 #[test]
