@@ -16,7 +16,7 @@ pub mod prelude {
     pub use crate::tool;
     #[cfg(feature = "console")]
     pub use agentscope_agent::console;
-    pub use agentscope_agent::{AgentTool, ReActAgent};
+    pub use agentscope_agent::{AgentTool, ReActAgent, UserAgent};
     pub use agentscope_core::{
         Agent, AgentExt, AgentState, BoxFuture, CallState, ChatModel, ContentBlock, Context, Decision, Error,
         ErrorKind, Event, EventKind, EventStream, Finish, FinishReason, Input, Interrupt, Middleware,

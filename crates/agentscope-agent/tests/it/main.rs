@@ -10,5 +10,7 @@ mod laws;
 mod output;
 mod process;
 mod react;
+mod stdio;
 mod support;
 mod sweep;
+mod user;
