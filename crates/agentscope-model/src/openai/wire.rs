@@ -5,7 +5,7 @@ use serde::{
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, ops::Deref};
 
 /// A chunk of a stream, or a whole answer.
 #[derive(Deserialize, Default)]
@@ -18,7 +18,7 @@ pub(super) struct Chunk<'a> {
     pub(super) error: Option<Value>,
     /// vLLM says `error` here.
     #[serde(borrow)]
-    pub(super) object: Option<Cow<'a, str>>,
+    pub(super) object: Option<Text<'a>>,
     /// The text of an error that stands alone.
     pub(super) message: Option<Value>,
     pub(super) detail: Option<Value>,
@@ -31,7 +31,7 @@ pub(super) struct Choice<'a> {
     #[serde(borrow, alias = "message", deserialize_with = "or_default")]
     pub(super) delta: Delta<'a>,
     #[serde(borrow)]
-    pub(super) finish_reason: Option<Cow<'a, str>>,
+    pub(super) finish_reason: Option<Text<'a>>,
     /// Moonshot tells it here.
     pub(super) usage: Option<WireUsage>,
 }
@@ -59,7 +59,7 @@ pub(super) struct Delta<'a> {
 pub(super) struct CallDelta<'a> {
     pub(super) index: Option<u32>,
     #[serde(borrow)]
-    pub(super) id: Option<Cow<'a, str>>,
+    pub(super) id: Option<Text<'a>>,
     #[serde(borrow, deserialize_with = "or_default")]
     pub(super) function: FunctionDelta<'a>,
 }
@@ -68,7 +68,7 @@ pub(super) struct CallDelta<'a> {
 #[serde(default)]
 pub(super) struct FunctionDelta<'a> {
     #[serde(borrow)]
-    pub(super) name: Option<Cow<'a, str>>,
+    pub(super) name: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) arguments: Words<'a>,
 }
@@ -108,6 +108,17 @@ pub(super) struct InputDetails {
 #[serde(default)]
 pub(super) struct OutputDetails {
     pub(super) reasoning_tokens: Option<u64>,
+}
+
+/// A text that is borrowed where nothing in it is escaped. Serde copies that of an `Option<Cow<str>>`.
+#[derive(Deserialize)]
+pub(super) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Deref for Text<'_> {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
 }
 
 /// `null` is nothing.

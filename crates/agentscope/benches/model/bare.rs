@@ -131,6 +131,10 @@ struct Usage {
     completion_tokens: u64,
 }
 
+/// Borrowed where nothing is escaped, which serde does for a `Cow` but not for an `Option` of one.
+#[derive(Default, Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 #[derive(Deserialize)]
 struct Chunk<'a> {
     #[serde(borrow)]
@@ -143,13 +147,13 @@ struct Delta<'a> {
     #[serde(borrow)]
     delta: Piece<'a>,
     #[serde(borrow)]
-    finish_reason: Option<Cow<'a, str>>,
+    finish_reason: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
 struct Piece<'a> {
     #[serde(borrow)]
-    content: Option<Cow<'a, str>>,
+    content: Option<Text<'a>>,
     #[serde(borrow, default)]
     tool_calls: Vec<CallPiece<'a>>,
 }
@@ -158,7 +162,7 @@ struct Piece<'a> {
 struct CallPiece<'a> {
     index: usize,
     #[serde(borrow)]
-    id: Option<Cow<'a, str>>,
+    id: Option<Text<'a>>,
     #[serde(borrow)]
     function: CalledPiece<'a>,
 }
@@ -166,9 +170,9 @@ struct CallPiece<'a> {
 #[derive(Deserialize)]
 struct CalledPiece<'a> {
     #[serde(borrow)]
-    name: Option<Cow<'a, str>>,
+    name: Option<Text<'a>>,
     #[serde(borrow)]
-    arguments: Option<Cow<'a, str>>,
+    arguments: Option<Text<'a>>,
 }
 
 impl Bare {
@@ -215,24 +219,24 @@ impl Bare {
                 usage = chunk.usage.or(usage);
                 for Delta { delta, finish_reason } in chunk.choices {
                     if let Some(piece) = delta.content {
-                        text.push_str(&piece);
-                        seen(&piece);
+                        text.push_str(&piece.0);
+                        seen(&piece.0);
                     }
                     for piece in delta.tool_calls {
                         if calls.len() <= piece.index {
                             calls.push(Call {
-                                id: piece.id.unwrap_or_default().into_owned(),
+                                id: piece.id.unwrap_or_default().0.into_owned(),
                                 r#type: "function".to_owned(),
                                 function: Called {
-                                    name: piece.function.name.unwrap_or_default().into_owned(),
+                                    name: piece.function.name.unwrap_or_default().0.into_owned(),
                                     arguments: String::new(),
                                 },
                             });
                         }
-                        let arguments = piece.function.arguments.unwrap_or_default();
+                        let arguments = piece.function.arguments.unwrap_or_default().0;
                         calls[piece.index].function.arguments.push_str(&arguments);
                     }
-                    finish = finish_reason.map(Cow::into_owned).or(finish);
+                    finish = finish_reason.map(|reason| reason.0.into_owned()).or(finish);
                 }
             }
             rest.drain(..from);
