@@ -1,0 +1,168 @@
+//! Editing a line: moving in it, history, pastes, several lines.
+
+use crate::console::{
+    command,
+    person::{Kind, Said},
+};
+use agentscope_core::{Error, ErrorKind, Result};
+use rustyline::{
+    Cmd, ConditionalEventHandler, Context, Event, EventContext, EventHandler, Helper, KeyCode, KeyEvent,
+    Modifiers, Movement, RepeatCount,
+    completion::Completer,
+    config::{BellStyle, Config},
+    error::ReadlineError,
+    highlight::Highlighter,
+    hint::Hinter,
+    history::{FileHistory, History},
+    validate::Validator,
+};
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// Most lines that are remembered.
+const REMEMBERED: usize = 1000;
+
+/// How long after Esc a further key still belongs to it, in milliseconds.
+const ESCAPE: u16 = 100;
+
+/// A line that somebody waits for.
+pub(super) struct Question {
+    pub(super) prompt: String,
+    pub(super) text: String,
+    pub(super) kind: Kind,
+    pub(super) answer: oneshot::Sender<Result<Said>>,
+}
+
+/// A line editor with its history.
+pub(super) struct Editor {
+    inner: rustyline::Editor<Commands, FileHistory>,
+    history: Option<PathBuf>,
+    steering: Arc<AtomicBool>,
+}
+
+impl Editor {
+    /// With the lines of the file `history`, if there is one.
+    pub(super) fn new(history: Option<PathBuf>) -> Result<Self> {
+        let config = Config::builder()
+            .max_history_size(REMEMBERED)
+            .and_then(|config| config.history_ignore_dups(true))
+            .map_err(|error| terminal_error(&error))?
+            .bell_style(BellStyle::None)
+            .keyseq_timeout(Some(ESCAPE))
+            .build();
+        let mut inner = rustyline::Editor::with_config(config).map_err(|error| terminal_error(&error))?;
+        inner.set_helper(Some(Commands));
+        if let Some(path) = &history {
+            load(inner.history_mut(), path)?;
+        }
+        let steering = Arc::new(AtomicBool::new(false));
+        let newline =
+            [KeyEvent(KeyCode::Enter, Modifiers::ALT), KeyEvent(KeyCode::Char('J'), Modifiers::CTRL)];
+        for key in newline {
+            inner.bind_sequence(key, EventHandler::Simple(Cmd::Newline));
+        }
+        let enter = KeyEvent(KeyCode::Enter, Modifiers::NONE);
+        inner.bind_sequence(enter, EventHandler::Conditional(Box::new(Continue)));
+        let escape = Escape(Arc::clone(&steering));
+        inner.bind_sequence(
+            KeyEvent(KeyCode::Esc, Modifiers::NONE),
+            EventHandler::Conditional(Box::new(escape)),
+        );
+        Ok(Self { inner, history, steering })
+    }
+
+    /// Answers questions until there are no more.
+    pub(super) fn answer(mut self, mut questions: mpsc::Receiver<Question>) {
+        while let Some(question) = questions.blocking_recv() {
+            let said = self.read(&question);
+            if question.answer.send(said).is_err() {
+                return; // the talk is over
+            }
+        }
+    }
+
+    fn read(&mut self, question: &Question) -> Result<Said> {
+        self.steering.store(question.kind == Kind::Steer, Ordering::Relaxed);
+        let line = match self.inner.readline_with_initial(&question.prompt, (&question.text, "")) {
+            Ok(line) => line,
+            Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => return Ok(Said::Interrupt),
+            Err(ReadlineError::Eof) => return Ok(Said::End),
+            Err(error) => return Err(terminal_error(&error)),
+        };
+        if question.kind != Kind::Answer && !line.trim().is_empty() {
+            let added = self.inner.add_history_entry(line.trim_end()).unwrap_or(false);
+            if let Some(path) = self.history.as_ref().filter(|_| added) {
+                // That it can be written was seen at the beginning; a full disk is no reason to end a talk.
+                let _ = self.inner.append_history(path);
+            }
+        }
+        Ok(Said::Line(line))
+    }
+}
+
+fn load(history: &mut FileHistory, path: &Path) -> Result<()> {
+    if !path.exists() {
+        // A file that cannot be written is told now, not after the first line.
+        history.save(path).map_err(|error| history_error(path, &error))?;
+    }
+    history.load(path).map_err(|error| history_error(path, &error))
+}
+
+fn history_error(path: &Path, error: &ReadlineError) -> Error {
+    let path = path.display();
+    let message = format!(
+        "the history file `{path}` cannot be used: {error}; give `.history(..)` a file that can be written"
+    );
+    Error::new(ErrorKind::InvalidInput, message)
+}
+
+fn terminal_error(error: &ReadlineError) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("the terminal cannot be used: {error}"))
+}
+
+/// Enter after a `\` goes on in a new line.
+struct Continue;
+
+impl ConditionalEventHandler for Continue {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, cx: &EventContext<'_>) -> Option<Cmd> {
+        let goes_on = cx.pos() == cx.line().len() && cx.line().ends_with('\\');
+        goes_on.then(|| Cmd::Replace(Movement::BackwardChar(1), Some("\n".to_owned())))
+    }
+}
+
+/// Esc takes back what was to be told to an agent that works, and empties any other line.
+struct Escape(Arc<AtomicBool>);
+
+impl ConditionalEventHandler for Escape {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        let steering = self.0.load(Ordering::Relaxed);
+        Some(if steering { Cmd::Interrupt } else { Cmd::Kill(Movement::WholeBuffer) })
+    }
+}
+
+/// Tab after a slash completes the name of a command.
+struct Commands;
+
+impl Helper for Commands {}
+impl Highlighter for Commands {}
+impl Validator for Commands {}
+
+impl Hinter for Commands {
+    type Hint = String;
+}
+
+impl Completer for Commands {
+    type Candidate = String;
+
+    fn complete(&self, line: &str, at: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
+        let typed = line.get(..at).unwrap_or_default();
+        let fits = |name: &&str| typed.starts_with('/') && name.starts_with(typed);
+        Ok((0, command::names().filter(fits).map(str::to_owned).collect()))
+    }
+}
