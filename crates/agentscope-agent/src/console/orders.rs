@@ -12,7 +12,7 @@ use std::future::Future;
 
 /// Keys that are not plain, for `/help`.
 const KEYS: [(&str, &str); 5] = [
-    ("Alt-Enter, Ctrl-J", "a new line; so does Enter after a \\"),
+    ("Alt-Enter, Ctrl-J", "a new line in the message; a paste is one message"),
     ("Up, Down, Ctrl-R", "the lines before"),
     ("typing", "while the agent works: tells it something at once; Esc takes it back"),
     ("Ctrl-C", "interrupts the reply; twice, leaves"),

@@ -197,8 +197,9 @@ where
                     leave = told == Signal::Terminate || stop.reason().is_some();
                     self.pressed = Some(Instant::now());
                     stop.trigger(if told == Signal::Terminate { Reason::Shutdown } else { Reason::User(None) });
-                    if leave {
-                        self.screen.note("(leaves when what runs has ended; Ctrl-C leaves at once)").await?;
+                    let told = if leave { "(leaves when what runs has ended; Ctrl-C leaves at once)" } else { "^C" };
+                    if leave || self.screen.look.terminal {
+                        self.screen.note(told).await?;
                     }
                     continue;
                 }

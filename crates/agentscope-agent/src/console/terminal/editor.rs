@@ -67,8 +67,6 @@ impl Editor {
         for key in newline {
             inner.bind_sequence(key, EventHandler::Simple(Cmd::Newline));
         }
-        let enter = KeyEvent(KeyCode::Enter, Modifiers::NONE);
-        inner.bind_sequence(enter, EventHandler::Conditional(Box::new(Continue)));
         let escape = Escape(Arc::clone(&steering));
         inner.bind_sequence(
             KeyEvent(KeyCode::Esc, Modifiers::NONE),
@@ -107,10 +105,12 @@ impl Editor {
 }
 
 fn load(history: &mut FileHistory, path: &Path) -> Result<()> {
-    if !path.exists() {
-        // A file that cannot be written is told now, not after the first line.
-        history.save(path).map_err(|error| history_error(path, &error))?;
-    }
+    // A file that cannot be written is told now, not after the first line; what a person types is for nobody else to read.
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|error| history_error(path, &error.into()))?;
     history.load(path).map_err(|error| history_error(path, &error))
 }
 
@@ -124,16 +124,6 @@ fn history_error(path: &Path, error: &ReadlineError) -> Error {
 
 fn terminal_error(error: &ReadlineError) -> Error {
     Error::new(ErrorKind::Unavailable, format!("the terminal cannot be used: {error}"))
-}
-
-/// Enter after a `\` goes on in a new line.
-struct Continue;
-
-impl ConditionalEventHandler for Continue {
-    fn handle(&self, _: &Event, _: RepeatCount, _: bool, cx: &EventContext<'_>) -> Option<Cmd> {
-        let goes_on = cx.pos() == cx.line().len() && cx.line().ends_with('\\');
-        goes_on.then(|| Cmd::Replace(Movement::BackwardChar(1), Some("\n".to_owned())))
-    }
 }
 
 /// Esc takes back what was to be told to an agent that works, and empties any other line.
