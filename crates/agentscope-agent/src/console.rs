@@ -116,13 +116,14 @@ impl Console {
         let set = |name: &str| std::env::var_os(name).is_some_and(|it| !it.is_empty());
         let interactive = std::io::stdin().is_terminal();
         let dumb = std::env::var_os("TERM").is_some_and(|it| it == "dumb");
-        let terminal = interactive && std::io::stdout().is_terminal() && !dumb;
+        let prompts = interactive && std::io::stdout().is_terminal();
+        let terminal = prompts && !dumb;
         let signals = signals(terminal)?;
         let person: Box<dyn Person> =
             if terminal { Box::new(Terminal::open(self.history)?) } else { Box::new(Lines::stdin()?) };
         let screen = Screen::stdout(Look { terminal, color: terminal && !set("NO_COLOR") });
         let mut talk = Talk::new(self.agent, person, screen, signals);
-        talk.interactive = interactive;
+        (talk.interactive, talk.prompts) = (interactive, prompts);
         (talk.price, talk.tools) = (self.price, self.tools);
         talk.run(self.sample).await
     }

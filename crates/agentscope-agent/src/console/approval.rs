@@ -2,6 +2,7 @@
 
 use super::{
     person::{Ask, Kind, Said},
+    screen::escaped,
     signals::Signal,
     talk::Talk,
 };
@@ -63,7 +64,7 @@ where
     async fn decide(&mut self, call: &ToolCall) -> Result<Choice> {
         self.person.forget();
         // Whole: nobody approves what they do not see.
-        self.screen.line(&format!("? {} {}", call.name, call.input)).await?;
+        self.screen.line(&format!("? {} {}", call.name, escaped(&call.input))).await?;
         if self.denied.contains(&call.name) {
             self.screen.note("  denied for the rest of this talk").await?;
             return Ok(Choice::Decided(Decision::deny(call.id.clone()).note(NEVER)));
@@ -97,7 +98,7 @@ where
 
     /// The call with the arguments that the person gives it; `None` if they do not.
     async fn edit(&mut self, call: &ToolCall) -> Result<Option<Decision>> {
-        let mut text = call.input.clone();
+        let mut text = escaped(&call.input);
         loop {
             let answer = self.answer("  arguments: ", &text).await?;
             let Some(Said::Line(line)) = answer else { return Ok(None) };

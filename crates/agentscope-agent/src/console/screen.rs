@@ -192,7 +192,23 @@ fn terminal_width() -> usize {
 
 /// Without the characters by which a model or a tool could write elsewhere on the screen, or make a text look like another.
 pub(super) fn clean(text: &str) -> String {
-    let turns =
-        |it: char| matches!(it, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().filter(|it| (!it.is_control() || matches!(it, '\n' | '\t')) && !turns(*it)).collect()
+    text.chars().filter(|it| !misleads(*it)).collect()
+}
+
+/// Arguments in JSON with those characters as JSON writes them: nobody approves what they do not see.
+pub(super) fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for each in json.chars() {
+        if misleads(each) {
+            out.push_str(&format!("\\u{:04x}", u32::from(each)));
+        } else {
+            out.push(each);
+        }
+    }
+    out
+}
+
+fn misleads(it: char) -> bool {
+    let turns = matches!(it, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || (it.is_control() && !matches!(it, '\n' | '\t'))
 }

@@ -4,7 +4,7 @@ use super::{
     Tools,
     command::Command,
     person::{Ask, Kind, Person, Said, Typed},
-    screen::Screen,
+    screen::{Screen, clean},
     show::Show,
     signals::Signal,
     tally::spent,
@@ -29,6 +29,8 @@ pub(super) struct Talk<S> {
     signals: S,
     /// Whether somebody is there who can be asked again.
     pub(super) interactive: bool,
+    /// Whether prompts are shown where the person does not show them.
+    pub(super) prompts: bool,
     pub(super) price: Option<Price>,
     pub(super) tools: Option<Tools>,
     pub(super) transcript: Transcript,
@@ -60,6 +62,7 @@ where
             screen,
             signals,
             interactive: false,
+            prompts: false,
             price: None,
             tools: None,
             transcript: Transcript::default(),
@@ -109,6 +112,9 @@ where
                     if !self.ask(Input::from(msg)).await? {
                         return Ok(());
                     }
+                    if self.screen.look.terminal {
+                        self.screen.line("").await?;
+                    }
                 }
                 command => self.obey(command).await?,
             }
@@ -130,7 +136,7 @@ where
     /// What the person answers, or the system.
     pub(super) async fn listen(&mut self, ask: Ask<'_>) -> Result<Said> {
         self.screen.end_line().await?;
-        if !self.person.prompts() && (self.interactive || ask.kind == Kind::Answer) {
+        if !self.person.prompts() && (self.prompts || ask.kind == Kind::Answer) {
             self.screen.put(ask.prompt).await?;
         }
         tokio::select! {
@@ -241,7 +247,7 @@ where
 
     /// Tells the agent that works what the person types. What streams is held back meanwhile. False if they want to leave.
     async fn steer(&mut self, typed: Typed) -> Result<bool> {
-        let prompt = format!("(to {}) ", self.agent.card().name);
+        let prompt = clean(&format!("(to {}) ", self.agent.card().name));
         self.screen.pause().await?;
         let line = if typed.entered {
             self.screen.between(&format!("{prompt}{}", typed.text)).await?;

@@ -213,6 +213,23 @@ mod needs_python3 {
     }
 
     #[test]
+    fn what_was_typed_before_a_question_was_seen_is_no_answer_to_it() {
+        let mut terminal = Terminal::play("approve");
+        terminal.send("go\ry\r");
+        terminal.see("? act {\"n\":1}");
+        terminal.see("[e]dit: ");
+        terminal.send("n seen\r");
+        terminal.see("seen");
+        terminal.see("← act: not allowed: ");
+        terminal.see("? act {\"n\":2}");
+        terminal.see("[e]dit: ");
+        assert!(!terminal.rest().contains("→"));
+        terminal.send(CTRL_C);
+        terminal.see("(interrupted)");
+        terminal.send("\x04");
+    }
+
+    #[test]
     fn what_is_typed_while_a_tool_runs_is_heard_before_the_next_thought() {
         let mut terminal = Terminal::play("steer");
         terminal.say("go");
@@ -300,6 +317,21 @@ mod needs_python3 {
         let mut terminal = Terminal::play("panic");
         terminal.say("hi");
         assert_eq!(terminal.ends(), 101);
+    }
+
+    #[test]
+    fn markdown_and_a_table_are_shown_as_what_they_mean() {
+        let mut terminal = Terminal::play("markdown");
+        terminal.say("compare");
+        terminal.see("Three ways");
+        terminal.see("• Shanghai is the largest");
+        terminal.see("城市     │   人口");
+        terminal.see("Beijing  │ 21.9 M");
+        terminal.see("┄ rust");
+        terminal.see("  let population = 24.9;");
+        terminal.see("> ");
+        terminal.say("/exit");
+        assert_eq!(terminal.ends(), 0);
     }
 
     #[test]

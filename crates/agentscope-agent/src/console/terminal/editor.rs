@@ -49,14 +49,7 @@ pub(super) struct Editor {
 impl Editor {
     /// With the lines of the file `history`, if there is one.
     pub(super) fn new(history: Option<PathBuf>) -> Result<Self> {
-        let config = Config::builder()
-            .max_history_size(REMEMBERED)
-            .and_then(|config| config.history_ignore_dups(true))
-            .map_err(|error| terminal_error(&error))?
-            .bell_style(BellStyle::None)
-            .keyseq_timeout(Some(ESCAPE))
-            .build();
-        let mut inner = rustyline::Editor::with_config(config).map_err(|error| terminal_error(&error))?;
+        let mut inner = editor()?;
         inner.set_helper(Some(Commands));
         if let Some(path) = &history {
             load(inner.history_mut(), path)?;
@@ -87,7 +80,14 @@ impl Editor {
 
     fn read(&mut self, question: &Question) -> Result<Said> {
         self.steering.store(question.kind == Kind::Steer, Ordering::Relaxed);
-        let line = match self.inner.readline_with_initial(&question.prompt, (&question.text, "")) {
+        let initial = (question.text.as_str(), "");
+        let line = if question.kind == Kind::Answer {
+            // An editor of its own: what this one has read ahead was typed before the question was seen.
+            editor()?.readline_with_initial(&question.prompt, initial)
+        } else {
+            self.inner.readline_with_initial(&question.prompt, initial)
+        };
+        let line = match line {
             Ok(line) => line,
             Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => return Ok(Said::Interrupt),
             Err(ReadlineError::Eof) => return Ok(Said::End),
@@ -102,6 +102,17 @@ impl Editor {
         }
         Ok(Said::Line(line))
     }
+}
+
+fn editor() -> Result<rustyline::Editor<Commands, FileHistory>> {
+    let config = Config::builder()
+        .max_history_size(REMEMBERED)
+        .and_then(|config| config.history_ignore_dups(true))
+        .map_err(|error| terminal_error(&error))?
+        .bell_style(BellStyle::None)
+        .keyseq_timeout(Some(ESCAPE))
+        .build();
+    rustyline::Editor::with_config(config).map_err(|error| terminal_error(&error))
 }
 
 fn load(history: &mut FileHistory, path: &Path) -> Result<()> {

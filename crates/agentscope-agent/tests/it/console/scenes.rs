@@ -18,6 +18,24 @@ use std::{
 };
 use tokio::sync::Notify;
 
+const MARKDOWN: &str = "\
+# Three ways to see it
+
+**Shanghai** and *Beijing* are `municipalities`, see [the list](https://example.org/cities):
+
+- **Shanghai** is the largest
+- 2*3*4 and snake_case_name are shown as they are
+
+| 城市 | 人口 |
+|:--|--:|
+| Shanghai | 24.9 M |
+| Beijing | 21.9 M |
+
+```rust
+let population = 24.9;
+```
+";
+
 /// Talks until the person leaves.
 pub(super) async fn play(scene: &str, place: PathBuf) -> Result<()> {
     match scene {
@@ -28,6 +46,7 @@ pub(super) async fn play(scene: &str, place: PathBuf) -> Result<()> {
             console(friday(script).tool(waiting("stubborn", false)).grace(Duration::from_millis(500))).await
         }
         "approve" => console(approve()).await,
+        "markdown" => console(friday([say(MARKDOWN).chunks(3).every(Duration::from_millis(5))])).await,
         "steer" => console(Told::new()).await,
         "panic" => console(Moody(echo(), AtomicUsize::new(0))).await,
         _ if place.as_os_str().is_empty() => console(echo()).await,
