@@ -12,8 +12,8 @@ pub(super) enum Signal {
     Terminate,
 }
 
-/// Gives waits for the next signal. Listening begins here, once and for all: the line editor puts a listener of its own
-/// before the one that is there, and takes it away again. `end`: a terminal has to be put right before the program ends.
+/// Gives waits for the next signal. Listening begins here, so that none ends the program from now on. `end`: a terminal has to
+/// be put right before the program ends, so its end is listened for too.
 #[cfg(unix)]
 pub(super) fn signals(end: bool) -> Result<impl Fn() -> BoxFuture<'static, Signal>> {
     use tokio::signal::unix::{SignalKind, signal};

@@ -139,12 +139,20 @@ where
         if !self.person.prompts() && (self.prompts || ask.kind == Kind::Answer) {
             self.screen.put(ask.prompt).await?;
         }
-        tokio::select! {
-            said = self.person.say(ask) => said,
-            signal = (self.signals)() => Ok(match signal {
-                Signal::Interrupt => Said::Interrupt,
-                Signal::Terminate => Said::End,
-            }),
+        let edits = self.person.prompts();
+        let said = self.person.say(ask);
+        tokio::pin!(said);
+        loop {
+            let signal = tokio::select! {
+                said = &mut said => return said,
+                signal = (self.signals)() => signal,
+            };
+            match signal {
+                // A line editor sees the key; that it is a signal is an accident, and its line must not be lost.
+                Signal::Interrupt if edits => {}
+                Signal::Interrupt => return Ok(Said::Interrupt),
+                Signal::Terminate => return Ok(Said::End),
+            }
         }
     }
 

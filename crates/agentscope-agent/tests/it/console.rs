@@ -256,10 +256,11 @@ mod needs_python3 {
         terminal.send("\x1b[D\x1b[D大\r");
         terminal.see("Friday: 你好大世界 (1 lines)");
         terminal.see("> ");
-        terminal.send("这是一个");
-        terminal.see("这是一个");
+        terminal.send("这是一个很长很长很长的");
+        terminal.see("这是一个很长很长很长的");
         terminal.ask(json!({"resize": [24, 20]}));
-        terminal.send("很长很长很长的句子\r");
+        terminal.see("> 这是一个"); // the line is shown again
+        terminal.send("句子\r");
         terminal.see("Friday: 这是一个很长很长很长的句子");
         terminal.see("> ");
         terminal.say("look");

@@ -6,8 +6,8 @@ use crate::console::{
 };
 use agentscope_core::{Error, ErrorKind, Result};
 use rustyline::{
-    Cmd, ConditionalEventHandler, Context, Event, EventContext, EventHandler, Helper, KeyCode, KeyEvent,
-    Modifiers, Movement, RepeatCount,
+    Cmd, ConditionalEventHandler, Context, Event, EventContext, EventHandler, ExternalPrinter, Helper,
+    KeyCode, KeyEvent, Modifiers, Movement, RepeatCount,
     completion::Completer,
     config::{BellStyle, Config},
     error::ReadlineError,
@@ -39,6 +39,15 @@ pub(super) struct Question {
     pub(super) answer: oneshot::Sender<Result<Said>>,
 }
 
+/// Shows the line that is being edited again.
+pub(super) struct Redraw(Box<dyn ExternalPrinter + Send>);
+
+impl Redraw {
+    pub(super) fn now(&mut self) {
+        let _ = self.0.print(String::new()); // a line that is not shown can still be entered
+    }
+}
+
 /// A line editor with its history.
 pub(super) struct Editor {
     inner: rustyline::Editor<Commands, FileHistory>,
@@ -66,6 +75,12 @@ impl Editor {
             EventHandler::Conditional(Box::new(escape)),
         );
         Ok(Self { inner, history, steering })
+    }
+
+    /// What has the line that is being edited shown again.
+    pub(super) fn redraw(&mut self) -> Result<Redraw> {
+        let printer = self.inner.create_external_printer().map_err(|error| terminal_error(&error))?;
+        Ok(Redraw(Box::new(printer)))
     }
 
     /// Answers questions until there are no more.

@@ -4,12 +4,15 @@ use crate::console::{io_error, person::Typed};
 use agentscope_core::Result;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
+    process::Signal,
     stdio::{stdin, stdout},
     termios::{
-        LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr, tcsetattr,
+        InputModes, LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush,
+        tcgetattr, tcsetattr,
     },
 };
 use std::time::Duration;
+use tokio::signal::unix::SignalKind;
 
 /// Most bytes of a paste that is not yet whole (1 MiB); what is longer is forgotten.
 const PASTE_LIMIT: usize = 1 << 20;
@@ -31,14 +34,46 @@ impl Quiet {
         Ok(quiet)
     }
 
-    /// The same again, in case somebody changed it: a shell does after Ctrl-Z and `fg`.
+    /// The same again, in case somebody changed it.
     pub(super) fn again(&self) -> Result<()> {
         let mut modes = self.0.clone();
         modes.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
-        modes.special_codes[SpecialCodeIndex::VMIN] = 1;
-        modes.special_codes[SpecialCodeIndex::VTIME] = 0;
-        paste(true);
-        tcsetattr(stdin(), OptionalActions::Now, &modes).map_err(|error| io_error(error.into()))
+        set(modes)
+    }
+
+    /// As the line editor has it, which does not notice that the program was stopped and a shell changed it meanwhile.
+    pub(super) fn edit(&self) -> Result<()> {
+        let mut modes = self.0.clone();
+        modes.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::IEXTEN | LocalModes::ISIG;
+        modes.input_modes -= InputModes::BRKINT
+            | InputModes::ICRNL
+            | InputModes::INPCK
+            | InputModes::ISTRIP
+            | InputModes::IXON;
+        set(modes)
+    }
+}
+
+fn set(mut modes: Termios) -> Result<()> {
+    modes.special_codes[SpecialCodeIndex::VMIN] = 1;
+    modes.special_codes[SpecialCodeIndex::VTIME] = 0;
+    paste(true);
+    tcsetattr(stdin(), OptionalActions::Now, &modes).map_err(|error| io_error(error.into()))
+}
+
+/// That the program goes on after it was stopped, as by Ctrl-Z and then `fg`.
+pub(super) struct Resumed(tokio::signal::unix::Signal);
+
+impl Resumed {
+    pub(super) fn listen() -> Result<Self> {
+        let kind = SignalKind::from_raw(Signal::CONT.as_raw());
+        Ok(Self(tokio::signal::unix::signal(kind).map_err(io_error)?))
+    }
+
+    pub(super) async fn wait(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

@@ -79,8 +79,7 @@ fn waiting(name: &str, heeds: bool) -> Probe {
 fn approve() -> ReActAgent {
     let names = ["act", "act", "act", "wipe", "wipe", "act", "act"];
     let calls = names.iter().zip(1..).map(|(name, n)| call(format!("c{n}"), *name, json!({"n": n})));
-    let does =
-        |name: &str| Probe::new(name, |req, _| async move { Ok(format!("did {}", req.input["n"]).into()) });
+    let does = |name: &str| Probe::new(name, |req, _| async move { Ok(format!("did {}", req.input["n"])) });
     friday(calls.chain([say("Done.")])).tool(does("act")).tool(does("wipe"))
 }
 
