@@ -28,11 +28,8 @@ pub(super) const COMMANDS: [(&str, &str); 7] = [
     ("/tools", "what the agent can call"),
     ("/history", "what was said in this talk"),
     ("/last [n]", "the last result of a tool in full, or the n-th last"),
-    ("/usage", "tokens of this talk, and their cost where a price is known"),
-    (
-        "/save [file]",
-        "keeps the talk as Markdown, or as JSON if the file ends in .json; /save! replaces a file",
-    ),
+    ("/usage", "tokens of this talk, and what they cost"),
+    ("/save [file]", "keeps the talk, as JSON if the file ends so; /save! replaces"),
     ("/exit", "leaves"),
 ];
 

@@ -14,7 +14,7 @@ use std::future::Future;
 const KEYS: [(&str, &str); 5] = [
     ("Alt-Enter, Ctrl-J", "a new line in the message; a paste is one message"),
     ("Up, Down, Ctrl-R", "the lines before"),
-    ("typing", "while the agent works: tells it something at once; Esc takes it back"),
+    ("typing", "while the agent works, tells it at once; Esc takes it back"),
     ("Ctrl-C", "interrupts the reply; twice, leaves"),
     ("Ctrl-D", "leaves"),
 ];
@@ -67,11 +67,14 @@ where
         if specs.is_empty() {
             return self.screen.line("no tools").await;
         }
+        let longest = specs.iter().map(|spec| spec.name.len()).max().unwrap_or(0);
         for spec in specs {
-            let what = self.screen.folded(&spec.description, spec.name.len() + 4);
+            let what = self.screen.folded(&spec.description, longest + 4);
             let denied =
                 if self.denied.contains(&spec.name) { " (denied for the rest of this talk)" } else { "" };
-            self.screen.line_with(&format!("  {}", spec.name), &format!("  {what}{denied}")).await?;
+            self.screen
+                .line_with(&format!("  {:longest$}", spec.name.as_str()), &format!("  {what}{denied}"))
+                .await?;
         }
         Ok(())
     }

@@ -38,6 +38,8 @@ pub(super) struct Talk<S> {
     pub(super) denied: BTreeSet<Name>,
     /// When Ctrl-C was pressed last.
     pressed: Option<Instant>,
+    /// How long the agent has worked on the reply, without the person's time.
+    worked: Duration,
     /// What the agent was told while it worked, and did not yet hear.
     told: Vec<Msg>,
 }
@@ -68,6 +70,7 @@ where
             transcript: Transcript::default(),
             denied: BTreeSet::new(),
             pressed: None,
+            worked: Duration::ZERO,
             told: Vec::new(),
         }
     }
@@ -164,7 +167,7 @@ where
 
     /// Asks the agent until it needs no more decisions. False if the person wants to leave.
     async fn ask(&mut self, mut input: Input) -> Result<bool> {
-        let mut reply = Msg::new(self.agent.card().name.clone(), Role::Assistant, Vec::new());
+        let mut reply = self.new_reply();
         loop {
             let shown = self.show_reply(input, reply).await?;
             reply = shown.reply;
@@ -177,7 +180,7 @@ where
                 if !unheard.is_empty() && reply.finish == Some(Finish::Completed) {
                     // It was told too late for this reply: now it is asked.
                     input = Input::Continue;
-                    reply = Msg::new(self.agent.card().name.clone(), Role::Assistant, Vec::new());
+                    reply = self.new_reply();
                     continue;
                 }
                 return Ok(true);
@@ -189,6 +192,11 @@ where
             }
             input = answer.input;
         }
+    }
+
+    fn new_reply(&mut self) -> Msg {
+        self.worked = Duration::ZERO;
+        Msg::new(self.agent.card().name.clone(), Role::Assistant, Vec::new())
     }
 
     /// Shows a reply, or more of one. What is typed meanwhile is told to the agent.
@@ -244,8 +252,9 @@ where
         }
         self.screen.end_line().await?;
         self.transcript.add(&reply);
+        self.worked += began.elapsed();
         if self.screen.look.terminal && asking.is_empty() {
-            let usage = reply.usage.map(|usage| spent(usage, Some(began.elapsed()), self.price));
+            let usage = reply.usage.map(|usage| spent(usage, Some(self.worked), self.price));
             if let Some(usage) = usage {
                 self.screen.note(&usage).await?;
             }
