@@ -29,7 +29,7 @@ pub(super) const COMMANDS: [(&str, &str); 7] = [
     ("/history", "what was said in this talk"),
     ("/last [n]", "the last result of a tool in full, or the n-th last"),
     ("/usage", "tokens of this talk, and what they cost"),
-    ("/save [file]", "keeps the talk, as JSON if the file ends so; /save! replaces"),
+    ("/save [file]", "keeps the talk, as JSON in a .json; /save! replaces"),
     ("/exit", "leaves"),
 ];
 

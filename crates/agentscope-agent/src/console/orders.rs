@@ -14,7 +14,7 @@ use std::future::Future;
 const KEYS: [(&str, &str); 5] = [
     ("Alt-Enter, Ctrl-J", "a new line in the message; a paste is one message"),
     ("Up, Down, Ctrl-R", "the lines before"),
-    ("typing", "while the agent works, tells it at once; Esc takes it back"),
+    ("typing", "while it works tells it at once; Esc takes it back"),
     ("Ctrl-C", "interrupts the reply; twice, leaves"),
     ("Ctrl-D", "leaves"),
 ];

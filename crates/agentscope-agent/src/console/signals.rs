@@ -1,6 +1,5 @@
 //! What the system tells a talk.
 
-use super::io_error;
 use agentscope_core::{BoxFuture, Result};
 
 /// What was told.
@@ -16,6 +15,7 @@ pub(super) enum Signal {
 /// be put right before the program ends, so its end is listened for too.
 #[cfg(unix)]
 pub(super) fn signals(end: bool) -> Result<impl Fn() -> BoxFuture<'static, Signal>> {
+    use super::io_error;
     use tokio::signal::unix::{SignalKind, signal};
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let kinds: Vec<SignalKind> = kinds.into_iter().take(if end { 3 } else { 1 }).collect();
@@ -31,6 +31,10 @@ pub(super) fn signals(end: bool) -> Result<impl Fn() -> BoxFuture<'static, Signa
                     if *kind == SignalKind::interrupt() { Signal::Interrupt } else { Signal::Terminate }
                 })
             });
+            let told: Vec<_> = told.collect();
+            if told.is_empty() {
+                return std::future::pending().await; // they were there a moment ago
+            }
             futures_util::future::select_all(told).await.0
         })
     })
@@ -39,7 +43,6 @@ pub(super) fn signals(end: bool) -> Result<impl Fn() -> BoxFuture<'static, Signa
 /// Gives waits for the next Ctrl-C.
 #[cfg(not(unix))]
 pub(super) fn signals(_end: bool) -> Result<impl Fn() -> BoxFuture<'static, Signal>> {
-    let _: fn(std::io::Error) -> agentscope_core::Error = io_error;
     Ok(|| -> BoxFuture<'static, Signal> {
         Box::pin(async {
             drop(tokio::signal::ctrl_c().await);

@@ -36,6 +36,8 @@ pub(super) struct Talk<S> {
     pub(super) transcript: Transcript,
     /// The tools that are denied for the rest of the talk.
     pub(super) denied: BTreeSet<Name>,
+    /// Whether the program was told to end.
+    ending: bool,
     /// When Ctrl-C was pressed last.
     pressed: Option<Instant>,
     /// How long the agent has worked on the reply, without the person's time.
@@ -69,6 +71,7 @@ where
             tools: None,
             transcript: Transcript::default(),
             denied: BTreeSet::new(),
+            ending: false,
             pressed: None,
             worked: Duration::ZERO,
             told: Vec::new(),
@@ -154,7 +157,10 @@ where
                 // A line editor sees the key; that it is a signal is an accident, and its line must not be lost.
                 Signal::Interrupt if edits => {}
                 Signal::Interrupt => return Ok(Said::Interrupt),
-                Signal::Terminate => return Ok(Said::End),
+                Signal::Terminate => {
+                    self.ending = true;
+                    return Ok(Said::End);
+                }
             }
         }
     }
@@ -187,7 +193,9 @@ where
             }
             let answer = self.decide_all(&reply, shown.asking).await?;
             if answer.leave {
-                self.show_reply(answer.input, reply).await?;
+                // Who is told to end does not wait for what the model says to a denial.
+                let input = if self.ending { Input::Abort } else { answer.input };
+                self.show_reply(input, reply).await?;
                 return Ok(false);
             }
             input = answer.input;

@@ -1,7 +1,8 @@
 use super::*;
 use crate::ReActAgent;
 use agentscope_core::{
-    Context, Msg, ScriptedModel, Tool, ToolChunk, ToolRequest, ToolStream, agent_fn,
+    AgentCard, ContentBlock, Context, Event, EventKind, EventStream, Finish, Msg, ReplyRequest,
+    ScriptedModel, Timestamp, Tool, ToolChunk, ToolRequest, ToolResult, ToolStream, agent_fn,
     testing::{Line, say},
 };
 use futures_util::FutureExt;
@@ -303,4 +304,54 @@ async fn markdown_is_rendered_only_with_color() {
     let actor = || actor([line("hi")]);
     assert!(act(agent(), actor(), true).await.contains("It is \x1b[0;1mso\x1b[0m easy.\n"));
     assert!(act(agent(), actor(), false).await.contains("Friday: It is **so** easy.\n"));
+}
+
+#[tokio::test]
+async fn what_was_said_before_a_question_is_not_said_again_after_it() {
+    let first = Line::new().say("Let me act.").call("c1", "act", json!({}));
+    let agent = ReActAgent::new("Friday", ScriptedModel::new([first, say("Done.")])).tool(Act);
+    let text = talk(agent, &["go", "y"], None).await;
+    assert_eq!((text.matches("Let me act.").count(), text.matches("Done.").count()), (1, 1), "{text}");
+}
+
+#[tokio::test]
+async fn what_a_reader_missed_is_shown_once() {
+    struct Hasty(AgentCard);
+    impl Agent for Hasty {
+        fn card(&self) -> &AgentCard {
+            &self.0
+        }
+        fn call(&self, _: ReplyRequest, _: Context) -> EventStream {
+            let result = ToolResult::success("c1", "act", "acted");
+            let whole = Msg::assistant("Hasty", "one two").with(result).with(ContentBlock::text("three"));
+            let kinds = [
+                EventKind::ReplyStart {
+                    name: "Hasty".into(),
+                    timestamp: Timestamp::now(),
+                    max_iters: 0,
+                    output_schema: None,
+                },
+                EventKind::TextDelta { block: 0, delta: "one ".into() },
+                EventKind::Resumed { msg: Arc::new(whole.clone()), dropped: 7 },
+                EventKind::Resumed { msg: Arc::new(whole.clone()), dropped: 0 },
+                EventKind::ReplyEnd { finish: Finish::Completed, metadata: Box::default() },
+            ];
+            let event = move |(seq, kind)| Ok(Event { reply_id: "r1".into(), epoch: 0, seq, kind });
+            EventStream::wrap(futures_util::stream::iter((0..).zip(kinds).map(event)))
+        }
+        fn observe(&self, _: Vec<Arc<Msg>>) -> BoxFuture<'static, Result<()>> {
+            Box::pin(async { Ok(()) })
+        }
+    }
+    let text = talk(Hasty(AgentCard::new("Hasty")), &["go"], None).await;
+    assert_eq!(text, "> go\nHasty: one two\n← acted\nHasty: three\n");
+}
+
+#[test]
+fn what_misleads_the_eye_is_approved_as_it_is() {
+    assert_eq!(screen::clean("a\u{202e}b\x1b[2J\n"), "ab[2J\n");
+    let json = "{\"file\":\"a\u{202e}txt.exe\"}";
+    assert_eq!(screen::escaped(json), r#"{"file":"a\u202etxt.exe"}"#);
+    let same = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(same(&screen::escaped(json)), same(json));
 }

@@ -140,6 +140,24 @@ mod needs_python3 {
     }
 
     #[test]
+    fn words_are_held_back_while_a_person_types_and_go_on_when_they_take_it_back() {
+        let mut terminal = Terminal::play("stream");
+        terminal.say("count");
+        terminal.see("Friday: 1 2 3");
+        terminal.send("\x1b[200~two\rlines\x1b[201~");
+        terminal.see("(to Friday) two");
+        terminal.see("lines");
+        terminal.send(CTRL_C); // takes the line back, and does not interrupt
+        terminal.see(" 30 ");
+        terminal.send(CTRL_C);
+        terminal.see("(interrupted)");
+        assert!(!terminal.rest().contains("heard"));
+        terminal.see("> ");
+        terminal.send("\x04");
+        assert_eq!(terminal.ends(), 0);
+    }
+
+    #[test]
     fn ctrl_c_interrupts_a_tool_that_runs() {
         let mut terminal = Terminal::play("tool");
         terminal.say("go");
@@ -314,6 +332,12 @@ mod needs_python3 {
         let mut terminal = Terminal::play("echo");
         assert!(terminal.is_quiet());
         terminal.ask(json!({"signal": 15}));
+        assert_eq!(terminal.ends(), 0);
+        let mut terminal = Terminal::play("approve");
+        terminal.say("go");
+        terminal.see("[e]dit: ");
+        terminal.ask(json!({"signal": 15}));
+        terminal.see("← act: interrupted:");
         assert_eq!(terminal.ends(), 0);
         let mut terminal = Terminal::play("panic");
         terminal.say("hi");
