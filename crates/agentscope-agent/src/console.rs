@@ -56,6 +56,9 @@ pub fn console(agent: impl Agent) -> Console {
     Console { agent: Arc::new(agent), sample: None, history: None, price, tools }
 }
 
+/// Values of `TERM` of terminals in which no line can be edited.
+const PLAIN_TERMINALS: [&str; 3] = ["dumb", "cons25", "emacs"];
+
 /// Tells what the agent can call.
 type Tools = Box<dyn Fn() -> BoxFuture<'static, Result<Vec<Arc<ToolSpec>>>> + Send + Sync>;
 
@@ -115,7 +118,8 @@ impl Console {
     async fn run(self) -> Result<()> {
         let set = |name: &str| std::env::var_os(name).is_some_and(|it| !it.is_empty());
         let interactive = std::io::stdin().is_terminal();
-        let dumb = std::env::var_os("TERM").is_some_and(|it| it == "dumb");
+        let dumb =
+            std::env::var_os("TERM").is_some_and(|it| PLAIN_TERMINALS.iter().any(|plain| it == *plain));
         let prompts = interactive && std::io::stdout().is_terminal();
         let terminal = prompts && !dumb;
         let signals = signals(terminal)?;

@@ -60,7 +60,12 @@ where
                 format!("{name} does not tell what it can call: give it to the console by `.tools(..)`");
             return self.screen.line(&why).await;
         };
-        let specs = match tools().await {
+        let specs = tokio::select! {
+            specs = tools() => specs,
+            // An agent that works for somebody else tells it only then.
+            _ = (self.signals)() => return self.screen.note("(interrupted)").await,
+        };
+        let specs = match specs {
             Ok(specs) => specs,
             Err(error) => return self.screen.error(&error).await,
         };

@@ -26,7 +26,7 @@ pub(super) struct Talk<S> {
     pub(super) person: Box<dyn Person>,
     pub(super) screen: Screen,
     /// Waits for the next signal.
-    signals: S,
+    pub(super) signals: S,
     /// Whether somebody is there who can be asked again.
     pub(super) interactive: bool,
     /// Whether prompts are shown where the person does not show them.
