@@ -1,5 +1,10 @@
-use super::io_error;
-use agentscope_core::Result;
+//! A person or a program whose words come line by line, as through a pipe.
+
+use super::{
+    io_error,
+    person::{Ask, Person, Said, Typed},
+};
+use agentscope_core::{BoxFuture, Result};
 use std::io::BufRead;
 use tokio::sync::mpsc;
 
@@ -40,9 +45,19 @@ impl Lines {
     pub(super) fn of(lines: mpsc::Receiver<String>) -> Self {
         Self(lines)
     }
+}
 
-    /// The next line without its end; `None` when there are no more.
-    pub(super) async fn next(&mut self) -> Option<String> {
-        self.0.recv().await
+impl Person for Lines {
+    fn prompts(&self) -> bool {
+        false
+    }
+
+    fn say<'a>(&'a mut self, _: Ask<'a>) -> BoxFuture<'a, Result<Said>> {
+        Box::pin(async { Ok(self.0.recv().await.map_or(Said::End, Said::Line)) })
+    }
+
+    /// A line that comes early is the next message, not one to an agent that works: a script must not depend on who is faster.
+    fn typed(&mut self) -> BoxFuture<'_, Typed> {
+        Box::pin(std::future::pending())
     }
 }
