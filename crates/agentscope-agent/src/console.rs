@@ -16,7 +16,7 @@ mod transcript;
 
 use crate::ReActAgent;
 use agentscope_core::{Agent, BoxFuture, Error, ErrorKind, Price, Result, ToolSpec};
-use lines::Lines;
+use lines::Piped;
 use person::Person;
 use screen::{Look, Screen};
 use signals::signals;
@@ -124,7 +124,7 @@ impl Console {
         let terminal = prompts && !dumb;
         let signals = signals(terminal)?;
         let person: Box<dyn Person> =
-            if terminal { Box::new(Terminal::open(self.history)?) } else { Box::new(Lines::stdin()?) };
+            if terminal { Box::new(Terminal::open(self.history)?) } else { Box::new(Piped::stdin()?) };
         let screen = Screen::stdout(Look { terminal, color: terminal && !set("NO_COLOR") });
         let mut talk = Talk::new(self.agent, person, screen, signals);
         (talk.interactive, talk.prompts) = (interactive, prompts);

@@ -2,11 +2,11 @@
 
 use super::{
     command::{COMMANDS, Command, unknown},
-    screen::clean,
     signals::Signal,
     talk::Talk,
     tally::spent,
 };
+use crate::clean::clean;
 use agentscope_core::Result;
 use std::future::Future;
 

@@ -4,6 +4,7 @@ use super::{
     io_error,
     markdown::{Markdown, width_of},
 };
+use crate::clean::{clean, misleads};
 use agentscope_core::{Error, Result};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
@@ -190,11 +191,6 @@ fn terminal_width() -> usize {
     WIDTH
 }
 
-/// Without the characters by which a model or a tool could write elsewhere on the screen, or make a text look like another.
-pub(super) fn clean(text: &str) -> String {
-    text.chars().filter(|it| !misleads(*it)).collect()
-}
-
 /// Arguments in JSON with those characters as JSON writes them: nobody approves what they do not see.
 pub(super) fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
@@ -206,9 +202,4 @@ pub(super) fn escaped(json: &str) -> String {
         }
     }
     out
-}
-
-fn misleads(it: char) -> bool {
-    let turns = matches!(it, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    turns || (it.is_control() && !matches!(it, '\n' | '\t'))
 }

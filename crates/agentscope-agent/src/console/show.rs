@@ -1,6 +1,7 @@
 //! What a person sees of a reply.
 
-use super::screen::{Screen, clean};
+use super::screen::Screen;
+use crate::clean::clean;
 use agentscope_core::{
     CallId, CallState, ContentBlock, Event, EventKind, Finish, Msg, Result, ToolCall, ToolResult, ToolState,
 };

@@ -4,12 +4,13 @@ use super::{
     Tools,
     command::Command,
     person::{Ask, Kind, Person, Said, Typed},
-    screen::{Screen, clean},
+    screen::Screen,
     show::Show,
     signals::Signal,
     tally::spent,
     transcript::Transcript,
 };
+use crate::clean::clean;
 use agentscope_core::{
     Agent, AgentExt, EventKind, EventStream, Finish, Input, Interrupt, Msg, Name, Price, Reason, Result,
     Role, ToolCall,

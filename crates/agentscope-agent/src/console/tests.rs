@@ -23,6 +23,21 @@ impl Tool for Act {
     }
 }
 
+/// Who types what the test sends.
+struct Typing(mpsc::Receiver<String>);
+
+impl Person for Typing {
+    fn prompts(&self) -> bool {
+        false
+    }
+    fn say<'a>(&'a mut self, _: Ask<'a>) -> BoxFuture<'a, Result<Said>> {
+        Box::pin(async { Ok(self.0.recv().await.map_or(Said::End, Said::Line)) })
+    }
+    fn typed(&mut self) -> BoxFuture<'_, Typed> {
+        Box::pin(std::future::pending())
+    }
+}
+
 /// The transcript of a talk through a pipe whose input is `lines` and then ends.
 async fn talk(agent: impl Agent, lines: &[&str], sample: Option<&str>) -> String {
     let (input, receiver) = mpsc::channel(64);
@@ -34,7 +49,7 @@ async fn talk(agent: impl Agent, lines: &[&str], sample: Option<&str>) -> String
     let never = || Box::pin(std::future::pending());
     let screen = Screen::of(write, Look { terminal: false, color: false });
     let Console { agent, tools, .. } = console(agent);
-    let mut talk = Talk::new(agent, Box::new(Lines::of(receiver)), screen, never);
+    let mut talk = Talk::new(agent, Box::new(Typing(receiver)), screen, never);
     talk.tools = tools;
     talk.price = Some(Price { input: 1.0, cached: 0.5, output: 2.0 });
     talk.run(sample.map(str::to_owned)).await.unwrap();
@@ -92,7 +107,7 @@ async fn ctrl_c_interrupts_the_reply_and_then_leaves() {
     let ctrl_c = || Box::pin(tokio::time::sleep(Duration::from_millis(1500)).map(|()| Signal::Interrupt));
     let agent = Arc::new(ReActAgent::new("Friday", model));
     let screen = Screen::of(write, Look { terminal: false, color: false });
-    Talk::new(agent, Box::new(Lines::of(receiver)), screen, ctrl_c).run(None).await.unwrap();
+    Talk::new(agent, Box::new(Typing(receiver)), screen, ctrl_c).run(None).await.unwrap();
     let mut text = String::new();
     read.read_to_string(&mut text).await.unwrap();
     assert_eq!(text, "> go\nFriday: one \n(interrupted)\n");
@@ -330,6 +345,7 @@ async fn what_a_reader_missed_is_shown_once() {
                     timestamp: Timestamp::now(),
                     max_iters: 0,
                     output_schema: None,
+                    role: agentscope_core::Role::Assistant,
                 },
                 EventKind::TextDelta { block: 0, delta: "one ".into() },
                 EventKind::Resumed { msg: Arc::new(whole.clone()), dropped: 7 },
@@ -349,7 +365,7 @@ async fn what_a_reader_missed_is_shown_once() {
 
 #[test]
 fn what_misleads_the_eye_is_approved_as_it_is() {
-    assert_eq!(screen::clean("a\u{202e}b\x1b[2J\n"), "ab[2J\n");
+    assert_eq!(crate::clean::clean("a\u{202e}b\x1b[2J\n"), "ab[2J\n");
     let json = "{\"file\":\"a\u{202e}txt.exe\"}";
     assert_eq!(screen::escaped(json), r#"{"file":"a\u202etxt.exe"}"#);
     let same = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
