@@ -19,7 +19,7 @@ const IDLE: Duration = Duration::from_secs(30);
 /// Most redirects that are followed for a guarded address.
 const REDIRECTS: usize = 5;
 
-/// Most clients that are kept (32): four kinds, and a program has few runtimes. A test has many, which end.
+/// Most clients that are kept (32): five kinds, and a program has few runtimes. A test has many, which end.
 const KEPT: usize = 32;
 
 /// Who this is, as servers see it in their logs.
@@ -32,6 +32,8 @@ static CLIENTS: Mutex<Vec<(Id, Kind, Client)>> = Mutex::new(Vec::new());
 enum Kind {
     /// This machine: no proxy and no certificates.
     Loopback,
+    /// This machine with TLS: no proxy.
+    LoopbackTls,
     /// Without TLS: no certificates are loaded, which some machines lack and which takes its time.
     Plain,
     Tls,
@@ -49,7 +51,8 @@ enum Kind {
 /// [`ErrorKind::Unavailable`] if the machine has no certificates to trust.
 pub fn client(url: &Url) -> Result<Client> {
     let kind = match url.scheme() {
-        _ if is_loopback(url) => Kind::Loopback,
+        "http" if is_loopback(url) => Kind::Loopback,
+        "https" if is_loopback(url) => Kind::LoopbackTls,
         "http" => Kind::Plain,
         "https" => Kind::Tls,
         other => {
@@ -94,12 +97,12 @@ fn shared(kind: Kind) -> Result<Client> {
 fn build(kind: Kind) -> Result<Client> {
     let builder = builder().connect_timeout(CONNECT_TIMEOUT).pool_idle_timeout(IDLE).user_agent(USER_AGENT);
     let builder = match kind {
-        Kind::Loopback => builder.no_proxy(),
+        Kind::Loopback | Kind::LoopbackTls => builder.no_proxy(),
         Kind::Guarded(guard) => builder.no_proxy().dns_resolver(Arc::new(guard)),
         Kind::Plain | Kind::Tls => builder,
     };
     let builder = match kind {
-        Kind::Plain => builder.tls_certs_only([]),
+        Kind::Plain | Kind::Loopback => builder.tls_certs_only([]),
         _ => builder,
     };
     let builder = match kind {
@@ -143,13 +146,15 @@ mod tests {
     #[tokio::test]
     async fn there_is_one_client_for_each_kind_of_address() {
         let kinds = || CLIENTS.lock().unwrap().iter().filter(|it| it.0 == Handle::current().id()).count();
-        for url in ["http://localhost:1/a", "https://127.0.0.1:2", "http://[::1]:3", "http://a.localhost"] {
+        for url in ["http://localhost:1/a", "http://127.0.0.1:2", "http://[::1]:3", "http://a.localhost"] {
             client(&url.parse().unwrap()).unwrap();
         }
         assert_eq!(kinds(), 1);
+        client(&"https://localhost:1".parse().unwrap()).unwrap();
+        assert_eq!(kinds(), 2);
         client(&"http://192.0.2.1".parse().unwrap()).unwrap();
         client(&"http://example.com".parse().unwrap()).unwrap();
-        assert_eq!(kinds(), 2);
+        assert_eq!(kinds(), 3);
     }
 
     #[test]
