@@ -7,15 +7,13 @@ mod equip;
 mod output;
 mod reason;
 mod run;
-mod schema;
 
-use crate::AgentTool;
+use crate::{AgentTool, schema::Validators};
 use agentscope_core::{
     Agent, AgentCard, AgentId, AgentState, BoxFuture, ChatModel, Context, EventStream, Limits, Mailbox,
     Middleware, ModelOptions, Msg, Name, Next, ReplyRequest, Result, SessionKey, StateStore, Tool, Toolset,
 };
 use equip::Equipment;
-use schema::Validators;
 use std::{
     sync::{Arc, OnceLock},
     time::Duration,

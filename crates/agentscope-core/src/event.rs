@@ -2,7 +2,7 @@
 
 use crate::{
     id::{AgentId, CallId, Name, ReplyId},
-    message::{CallState, ContentBlock, Finish, Map, Msg, ToolCall, ToolResult, Usage},
+    message::{CallState, ContentBlock, Finish, Map, Msg, Role, ToolCall, ToolResult, Usage},
     model::FinishReason,
     timestamp::Timestamp,
 };
@@ -53,6 +53,9 @@ pub enum EventKind {
     ReplyStart {
         /// Who replies.
         name: Name,
+        /// In which role: an assistant, but for an agent that is a person.
+        #[serde(default = "assistant", skip_serializing_if = "is_assistant")]
+        role: Role,
         /// When.
         timestamp: Timestamp,
         /// Most calls of the model, not counting the summary that follows them; `0` where there is no such limit.
@@ -224,6 +227,14 @@ pub enum EventKind {
     /// An event of a type that this version does not know, whole. Skipped by the fold.
     #[serde(skip)]
     Other(Value),
+}
+
+fn assistant() -> Role {
+    Role::Assistant
+}
+
+fn is_assistant(role: &Role) -> bool {
+    *role == Role::Assistant
 }
 
 // What serde asks for takes a reference to the field's own type.

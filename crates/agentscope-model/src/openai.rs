@@ -3,6 +3,7 @@
 mod answer;
 mod decode;
 mod encode;
+mod endpoint;
 mod fault;
 mod messages;
 mod part;
@@ -18,15 +19,13 @@ pub use provider::Provider;
 use agentscope_core::{
     ChatModel, Context, Error, ErrorKind, Map, ModelCard, ModelRequest, ModelStream, Price, Result, Secret,
 };
-use agentscope_net::{
-    Url,
-    reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
-};
+use agentscope_net::reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use answer::Answer;
+use endpoint::Endpoint;
 use serde_json::Value;
 use std::{
     fmt,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -38,6 +37,9 @@ const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Longest silence within an answer (2 min).
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Fewest bytes of a secret that is looked for in what is told (4): shorter ones are in any text.
+const SECRET_LENGTH: usize = 4;
 
 /// A chat model behind an API that is compatible with OpenAI's: OpenAI itself, DashScope, DeepSeek, Moonshot, Ollama, vLLM,
 /// llama.cpp and many others.
@@ -82,6 +84,7 @@ struct Settings {
     chunk_timeout: Duration,
     /// Whether the server was seen to refuse being told which tool to call.
     free_choice: Arc<AtomicBool>,
+    endpoint: OnceLock<Result<Endpoint>>,
 }
 
 impl OpenAIChatModel {
@@ -118,11 +121,14 @@ impl OpenAIChatModel {
             first_byte_timeout: FIRST_BYTE_TIMEOUT,
             chunk_timeout: CHUNK_TIMEOUT,
             free_choice: Arc::default(),
+            endpoint: OnceLock::new(),
         }))
     }
 
     fn change(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        change(Arc::make_mut(&mut self.0));
+        let settings = Arc::make_mut(&mut self.0);
+        change(settings);
+        settings.endpoint = OnceLock::new();
         self
     }
 
@@ -223,8 +229,7 @@ impl OpenAIChatModel {
 
     /// Whether a request can be sent at all.
     pub(crate) fn check(&self) -> Result<()> {
-        self.0.endpoint()?;
-        self.0.head().map(drop)
+        self.0.endpoint().map(drop)
     }
 
     pub(crate) fn spec(self, spec: &str) -> Self {
@@ -233,26 +238,26 @@ impl OpenAIChatModel {
 }
 
 impl Settings {
-    /// Where requests go, checked before any is sent.
-    fn endpoint(&self) -> Result<Url> {
-        let base = self.base_url.trim_end_matches('/');
-        let invalid = |why: String| {
-            let message = format!(
-                "`{base}` is no base URL of an API ({why}): give one such as http://localhost:8000/v1"
-            );
-            Error::new(ErrorKind::InvalidInput, message)
-        };
-        let url: Url = base.parse().map_err(|error| invalid(format!("{error}")))?;
-        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-            return Err(invalid("it does not begin with http:// or https:// and a host".to_owned()));
+    /// The error without what is secret: servers repeat what they were sent.
+    fn without_secrets(&self, error: Error) -> Error {
+        let secrets = self.key.iter().chain(self.headers.iter().map(|(_, value)| value)).map(Secret::expose);
+        let told = secrets
+            .filter(|secret| secret.len() >= SECRET_LENGTH)
+            .fold(error.message().to_owned(), |told, secret| told.replace(secret, "***"));
+        if told == error.message() {
+            return error;
         }
-        let mut url = url;
-        let path = format!(
-            "{}/chat/completions",
-            url.path().trim_end_matches('/').trim_end_matches("/chat/completions")
-        );
-        url.set_path(&path);
-        Ok(url)
+        // Its causes may repeat them too, so they are left out.
+        let clean = Error::new(error.kind(), told);
+        match error.retry_after() {
+            Some(wait) => clean.with_retry_after(wait),
+            None => clean,
+        }
+    }
+
+    /// Where requests go, made once.
+    fn endpoint(&self) -> Result<&Endpoint> {
+        self.endpoint.get_or_init(|| Endpoint::of(self)).as_ref().map_err(Error::clone)
     }
 
     fn head(&self) -> Result<HeaderMap> {

@@ -21,6 +21,12 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
+    /// Whether a stream of frames may begin with these bytes, however few they are. Bytes without any known field are none.
+    pub(crate) fn may_begin_with(bytes: &[u8]) -> bool {
+        let starts: [&[u8]; 8] = [b":", b"data", b"event", b"id", b"retry", b"\n", b"\r", b"\xef\xbb\xbf"];
+        starts.iter().any(|start| bytes.iter().zip(*start).all(|(one, other)| one == other))
+    }
+
     /// Takes in more bytes; `frame` is given the name and the data of each frame that is complete with them.
     ///
     /// # Errors

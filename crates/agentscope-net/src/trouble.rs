@@ -43,7 +43,7 @@ fn describe(error: &reqwest::Error, peer: &str) -> (ErrorKind, String) {
                 format!("{peer} did not accept a connection in time: check its address and the network"),
             )
         } else {
-            (ErrorKind::Timeout, format!("{peer} did not answer in time"))
+            (ErrorKind::Timeout, format!("{peer} did not answer in time: try again later"))
         };
     }
     if error.is_connect() {
@@ -61,7 +61,7 @@ fn describe(error: &reqwest::Error, peer: &str) -> (ErrorKind, String) {
     if error.is_redirect() {
         return (ErrorKind::Refused, format!("{peer} redirects without an end"));
     }
-    (ErrorKind::Unavailable, format!("the connection to {peer} broke off"))
+    (ErrorKind::Unavailable, format!("the connection to {peer} broke off: try again"))
 }
 
 fn describe_tls(error: &rustls::Error, peer: &str) -> (ErrorKind, String) {

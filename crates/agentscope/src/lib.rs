@@ -16,7 +16,7 @@ pub mod prelude {
     pub use crate::tool;
     #[cfg(feature = "console")]
     pub use agentscope_agent::console;
-    pub use agentscope_agent::{AgentTool, ReActAgent};
+    pub use agentscope_agent::{AgentTool, ReActAgent, UserAgent};
     pub use agentscope_core::{
         Agent, AgentExt, AgentState, BoxFuture, CallState, ChatModel, ContentBlock, Context, Decision, Error,
         ErrorKind, Event, EventKind, EventStream, Finish, FinishReason, Input, Interrupt, Middleware,
@@ -33,6 +33,9 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../../../README_zh.md")]
     struct ReadmeZh;
+    #[cfg(feature = "console")]
+    #[doc = include_str!("../../../docs/console.md")]
+    struct Console;
     #[doc = include_str!("../../../docs/guide.md")]
     struct Guide;
     #[doc = include_str!("../../../docs/models.md")]

@@ -4,11 +4,15 @@
 
 mod bad_input;
 mod conform;
+#[cfg(all(unix, feature = "console"))]
+mod console;
 mod edges;
 mod guards;
 mod laws;
 mod output;
 mod process;
 mod react;
+mod stdio;
 mod support;
 mod sweep;
+mod user;

@@ -70,7 +70,7 @@ impl Mailbox {
                 held = Some(guard);
             }
         }
-        Queued { mailbox: self.clone(), req, place, turn, held }
+        Queued { mailbox: self.clone(), req, role: Role::Assistant, place, turn, held }
     }
 
     /// Waits for the turn of a reply by `name`, and opens or takes up the reply that `req` is for: [`queue`](Self::queue), then
@@ -89,6 +89,9 @@ impl Mailbox {
         self.queue(req).open(name, max_iters, cx, sink).await
     }
 }
+
+/// Who replies, and in which role.
+type Speaker<'a> = (&'a Name, Role);
 
 type TurnLock = Pin<Box<dyn Future<Output = OwnedMutexGuard<Held>> + Send>>;
 
@@ -109,6 +112,7 @@ type TurnLock = Pin<Box<dyn Future<Output = OwnedMutexGuard<Held>> + Send>>;
 pub struct Queued {
     mailbox: Mailbox,
     req: ReplyRequest,
+    role: Role,
     /// `None` where there was no place.
     place: Option<Place>,
     turn: TurnLock,
@@ -122,6 +126,13 @@ impl Queued {
         &self.req
     }
 
+    /// The reply is said in this role; an assistant's by default.
+    #[must_use]
+    pub fn role(mut self, role: Role) -> Self {
+        self.role = role;
+        self
+    }
+
     /// Waits for the turn, and opens or takes up the reply by `name` that the request is for. `max_iters` is how often a model may
     /// be asked, 0 for no limit.
     ///
@@ -132,7 +143,7 @@ impl Queued {
     /// [`ErrorKind::InvalidInput`] if there is nothing to take up, or decisions and results do not fit the calls that wait;
     /// [`ErrorKind::Unavailable`] if too many replies wait or the store cannot be reached.
     pub async fn open(self, name: &Name, max_iters: u32, cx: &Context, sink: EventSink) -> Result<Opened> {
-        let Self { mailbox: Mailbox(inner), req, place, turn, held } = self;
+        let Self { mailbox: Mailbox(inner), req, role, place, turn, held } = self;
         let Some(place) = place else {
             let limit = inner.limits.waiting;
             let message = format!("`{name}` has {limit} replies waiting: ask again later");
@@ -152,7 +163,7 @@ impl Queued {
             turn = turn => turn?,
             () = cx.interrupt().triggered() => {
                 Mailbox(inner).observe(brought).await?;
-                return leave(name, cx, sink).map(|()| Opened::Left);
+                return leave((name, role), cx, sink).map(|()| Opened::Left);
             }
         };
         let mut hold = Hold::new(Arc::clone(&inner), held);
@@ -162,7 +173,7 @@ impl Queued {
             hold.held.stale = true;
             inner.load(&mut hold.held).await?;
         }
-        begin(hold, place, name, req, max_iters, sink).await
+        begin(hold, place, (name, role), req, max_iters, sink).await
     }
 }
 
@@ -186,22 +197,22 @@ fn messages(input: &Input) -> Vec<Arc<Msg>> {
 }
 
 /// Ends a reply whose turn never came.
-fn leave(name: &Name, cx: &Context, mut sink: EventSink) -> Result<()> {
-    let mut msg = Arc::new(Msg::new(name, Role::Assistant, Vec::new()));
-    sink.emit(&mut msg, start(name, 0, None));
+fn leave(who: Speaker<'_>, cx: &Context, mut sink: EventSink) -> Result<()> {
+    let mut msg = Arc::new(Msg::new(who.0, who.1, Vec::new()));
+    sink.emit(&mut msg, start(who, 0, None));
     let (finish, error) = finish_of(cx, Finish::Interrupted);
     sink.end(msg, EventKind::ReplyEnd { finish, metadata: Box::default() });
     error.map_or(Ok(()), Err)
 }
 
-fn start(name: &Name, max_iters: u32, output_schema: Option<Arc<Value>>) -> EventKind {
-    EventKind::ReplyStart { name: name.clone(), timestamp: Timestamp::now(), max_iters, output_schema }
+fn start((name, role): Speaker<'_>, max_iters: u32, output_schema: Option<Arc<Value>>) -> EventKind {
+    EventKind::ReplyStart { name: name.clone(), role, timestamp: Timestamp::now(), max_iters, output_schema }
 }
 
 async fn begin(
     mut hold: Hold,
     place: Place,
-    name: &Name,
+    who: Speaker<'_>,
     req: ReplyRequest,
     max_iters: u32,
     mut sink: EventSink,
@@ -222,7 +233,8 @@ async fn begin(
         (Some(_), Input::Continue | Input::Abort) => Vec::new(),
         (None, Input::Decisions(_) | Input::Results(_) | Input::Abort) => {
             let message = format!(
-                "no reply of `{name}` waits, so there is nothing to decide, to bring back or to abort"
+                "no reply of `{}` waits, so there is nothing to decide, to bring back or to abort",
+                who.0
             );
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
@@ -234,7 +246,7 @@ async fn begin(
                 hold.change(Change::Message { msg });
             }
             let mut turn = Turn::new(hold, place, sink, heard_from);
-            turn.emit(start(name, max_iters, req.output_schema));
+            turn.emit(start(who, max_iters, req.output_schema));
             return committed(turn, Opened::Turn).await;
         }
     };

@@ -244,3 +244,24 @@ async fn a_reply_that_another_host_took_over_does_not_say_that_it_waits() {
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert!(matches!(&end.kind, EventKind::ReplyEnd { finish: Finish::Failed(_), .. }), "{end:?}");
 }
+
+#[tokio::test]
+async fn a_reply_has_the_role_that_it_was_queued_with_also_if_its_turn_never_comes() {
+    let mailbox = Mailbox::new();
+    let said = |cx: Context| {
+        let queued = mailbox.queue(ReplyRequest::from(Input::from("hi"))).role(crate::Role::User);
+        EventStream::spawn(cx, move |sink, cx| async move {
+            match queued.open(&"Alice".into(), 0, &cx, sink).await? {
+                Opened::Turn(turn) | Opened::Aborted(turn) => turn.end(Finish::Completed, None).await,
+                Opened::Left => Ok(()),
+            }
+        })
+    };
+    assert_eq!(said(Context::new()).await.unwrap().role, crate::Role::User);
+    assert_eq!(mailbox.snapshot().await.unwrap().context[1].msg.role, crate::Role::User);
+    let busy = mailbox.0.held.lock().await;
+    let left = Context::new();
+    left.interrupt().trigger(crate::Reason::User(None));
+    assert_eq!(said(left).await.unwrap().role, crate::Role::User);
+    drop(busy);
+}

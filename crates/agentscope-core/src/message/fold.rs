@@ -49,7 +49,7 @@ impl Msg {
     pub fn apply(&mut self, event: &Event) {
         let seq = event.seq;
         match &event.kind {
-            EventKind::ReplyStart { name, timestamp, .. } => {
+            EventKind::ReplyStart { name, role, timestamp, .. } => {
                 if self.id != event.reply_id {
                     // A middleware that asks again gives the events of one reply after those of another.
                     (self.content, self.usage, self.output) = (Vec::new(), None, None);
@@ -58,6 +58,7 @@ impl Msg {
                 }
                 self.id = event.reply_id.clone();
                 self.name = name.clone();
+                self.role = *role;
                 self.timestamp = timestamp.clone();
                 self.finish = None;
             }

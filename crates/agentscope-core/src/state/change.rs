@@ -4,7 +4,7 @@ use super::{AgentState, InboxSeq, OpenReply};
 use crate::{
     event::{Event, EventKind},
     id::{MsgId, Name, ReplyId},
-    message::{CallState, Finish, Msg, Role, ToolState},
+    message::{CallState, Finish, Msg, ToolState},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -151,8 +151,8 @@ impl AgentState {
     /// A slot takes effect with the success of the call that set it in its last run. `Rewind` concerns the message alone: what a
     /// state has was committed, and a reply is taken up again from there.
     pub fn apply_event(&mut self, event: &Event) {
-        if let EventKind::ReplyStart { name, max_iters, output_schema, .. } = &event.kind {
-            let mut msg = Msg::new(name, Role::Assistant, Vec::new());
+        if let EventKind::ReplyStart { name, role, max_iters, output_schema, .. } = &event.kind {
+            let mut msg = Msg::new(name, *role, Vec::new());
             msg.apply(event);
             self.open = Some(Box::new(OpenReply {
                 msg: Arc::new(msg),

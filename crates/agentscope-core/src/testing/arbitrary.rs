@@ -4,7 +4,9 @@ use crate::{
     error::Failure,
     event::{Event, EventKind},
     id::{CallId, ReplyId},
-    message::{CallState, ContentBlock, Finish, Map, Media, Msg, ToolCall, ToolResult, ToolState, Usage},
+    message::{
+        CallState, ContentBlock, Finish, Map, Media, Msg, Role, ToolCall, ToolResult, ToolState, Usage,
+    },
     model::FinishReason,
     state::{AgentState, SessionKey},
     step::Step,
@@ -23,6 +25,7 @@ pub(crate) fn event(seq: u64, kind: EventKind) -> Event {
 pub(crate) fn reply_start() -> EventKind {
     EventKind::ReplyStart {
         name: "Friday".into(),
+        role: Role::Assistant,
         timestamp: Timestamp::from_unix_millis(1_700_000_000_000),
         max_iters: 4,
         output_schema: None,
@@ -37,7 +40,8 @@ pub(crate) fn one_of_each() -> Vec<EventKind> {
     let heard = Msg::user("stop").named("Alice").url("cat.png");
     vec![
         EventKind::ReplyStart {
-            name: "Friday".into(),
+            name: "Alice".into(),
+            role: Role::User,
             timestamp: Timestamp::now(),
             max_iters: 3,
             output_schema: Some(Arc::new(json!({"type": "object", "required": ["b", "a"]}))),

@@ -4,14 +4,13 @@ use super::{
     Settings,
     decode::Decoder,
     encode::Body,
+    endpoint::Endpoint,
     fault::{Response as Refusal, Server, retry_after},
 };
 use crate::{media::Inlined, sse::Frames};
-use agentscope_core::{
-    Context, Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Name, Result, ToolChoice,
-};
+use agentscope_core::{Context, Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Result, ToolChoice};
 use agentscope_net::{
-    Url, client,
+    client,
     reqwest::{
         Response,
         header::{CONTENT_TYPE, LOCATION, RETRY_AFTER},
@@ -73,6 +72,8 @@ struct Reading {
     decoder: Decoder,
     /// The body of an answer that is not streamed.
     whole: Option<Vec<u8>>,
+    /// Nothing has come yet, and the server does not say what will.
+    unsure: bool,
 }
 
 /// What failed, and whether the same request may be sent again.
@@ -146,8 +147,9 @@ impl Answer {
         Ok(())
     }
 
-    /// The error, with how often it was tried.
+    /// The error, with how often it was tried, and without the secrets that a server has repeated.
     fn told(&self, error: Error) -> Error {
+        let error = self.model.without_secrets(error);
         match self.tries {
             0 => error,
             tries => error.context(format!("asked {} times", tries + 1)),
@@ -157,8 +159,7 @@ impl Answer {
     /// Sends the request and sees to the head of the response.
     async fn ask(&mut self) -> Result<(), Failure> {
         let model = Arc::clone(&self.model);
-        let url = model.endpoint()?;
-        let headers = model.head()?;
+        let Endpoint { url, headers, peer } = model.endpoint()?;
         let media = Inlined::of(&self.req, model.provider).await?;
         let body = Body {
             req: &self.req,
@@ -171,25 +172,25 @@ impl Answer {
             free_choice: model.free_choice.load(Relaxed),
         };
         let body = Bytes::from(body.encode()?);
-        let peer = peer(&url);
-        let sent = client(&url)?.post(url).headers(headers).body(body).send();
+        let sent = client(url)?.post(url.clone()).headers(headers.clone()).body(body).send();
         let response = match timeout(model.first_byte_timeout, sent).await {
-            Ok(response) => response.map_err(|error| trouble(error, &peer))?,
-            Err(_) => return Err(self.silent(&peer, model.first_byte_timeout, "did not answer")),
+            Ok(response) => response.map_err(|error| trouble(error, peer))?,
+            Err(_) => return Err(self.silent(peer, model.first_byte_timeout, "did not answer")),
         };
         if !response.status().is_success() {
             return Err(self.refused(response).await);
         }
         let kind = response.headers().get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
         // Some servers stream though they were not asked to, and some do not though they were.
-        let streams = kind.starts_with("text/event-stream")
-            || (model.stream && !kind.contains("json") && !kind.contains("html"));
+        let unsure = !kind.starts_with("text/event-stream");
+        let streams = !unsure || (model.stream && !kind.contains("json") && !kind.contains("html"));
         let sound_type = format!("audio/{}", self.sound_format());
         self.phase = Phase::Read(Box::new(Reading {
             response,
             frames: Frames::default(),
-            decoder: Decoder::new(Name::from(peer), sound_type),
+            decoder: Decoder::new(peer.clone(), sound_type),
             whole: (!streams).then(Vec::new),
+            unsure,
         }));
         Ok(())
     }
@@ -197,9 +198,9 @@ impl Answer {
     /// Takes in the next bytes.
     async fn read(&mut self) -> Result<(), Failure> {
         let Phase::Read(reading) = &mut self.phase else { return Ok(()) };
-        let Reading { response, frames, decoder, whole } = &mut **reading;
+        let Reading { response, frames, decoder, whole, unsure } = &mut **reading;
         let out = &mut self.out;
-        let peer = peer(response.url());
+        let peer = &self.model.endpoint()?.peer;
         let limit = match (decoder.is_finished(), self.said) {
             (true, _) => AFTER_FINISH,
             (false, true) => self.model.chunk_timeout,
@@ -210,13 +211,20 @@ impl Answer {
             // The model has said that it is done; what was to come is no part of its answer.
             Ok(Err(_)) | Err(_) if decoder.is_finished() => None,
             Ok(Err(error)) => {
-                let error = trouble(error, &peer);
+                let error = trouble(error, peer);
                 return Err(error
                     .context(format!("the answer of `{}` broke off", self.model.card.name))
                     .into());
             }
-            Err(_) => return Err(self.silent(&peer, limit, "said nothing more")),
+            Err(_) => return Err(self.silent(peer, limit, "said nothing more")),
         };
+        if let Some(chunk) = &chunk
+            && std::mem::take(unsure)
+            && whole.is_none()
+            && !Frames::may_begin_with(chunk)
+        {
+            *whole = Some(Vec::new());
+        }
         match (chunk, whole) {
             (Some(chunk), Some(whole)) if whole.len() + chunk.len() > BODY_LIMIT => {
                 let message = format!("the answer of {peer} has more than {BODY_LIMIT} bytes");
@@ -257,13 +265,11 @@ impl Answer {
             }
         };
         drop(timeout(model.chunk_timeout.min(AFTER_FINISH), read).await);
-        let address = peer(response.url());
-        let server = Server {
-            provider: model.provider,
-            model: &model.card.name,
-            address: &address,
-            key: model.key.as_ref(),
+        let address = match model.endpoint() {
+            Ok(endpoint) => endpoint.peer.as_str(),
+            Err(error) => return error.into(),
         };
+        let server = Server { provider: model.provider, model: &model.card.name, address };
         let error =
             server.refused(&Refusal { status, retry_after, location: location.as_deref(), body: &body });
         // A server that does not let itself be told which tool to call is asked again, and leaves it to the model.
@@ -294,13 +300,4 @@ impl Answer {
 
 fn body_names(body: &[u8], word: &str) -> bool {
     memchr::memmem::find(body, word.as_bytes()).is_some()
-}
-
-/// Who is asked, as it is told: neither path nor query, which may hold a key.
-fn peer(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    }
 }

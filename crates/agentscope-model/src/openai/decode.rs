@@ -122,7 +122,7 @@ impl Decoder {
             (false, Some(_)) => self.done(out),
             (false, None) => {
                 let message = format!(
-                    "the answer of {} broke off: the stream ended without a finish reason",
+                    "the answer of {} broke off: the stream ended without a finish reason, so try again",
                     self.peer
                 );
                 Err(Error::new(ErrorKind::Unavailable, message))

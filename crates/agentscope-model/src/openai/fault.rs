@@ -1,7 +1,7 @@
 //! What a server says instead of an answer, and what the user can do about it.
 
 use super::{provider::Provider, wire::is_json};
-use agentscope_core::{Error, ErrorKind, Secret};
+use agentscope_core::{Error, ErrorKind};
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
 
@@ -32,8 +32,6 @@ pub(super) struct Server<'a> {
     pub(super) model: &'a str,
     /// Its address, without what may be secret in it.
     pub(super) address: &'a str,
-    /// Must not be told.
-    pub(super) key: Option<&'a Secret>,
 }
 
 /// A response that is no success.
@@ -54,7 +52,9 @@ impl Server<'_> {
         let key = provider.ways().key;
         let status = response.status;
         if is_overflow(status, &code, &said) {
-            let message = format!("the conversation is longer than the model `{model}` takes{said}");
+            let message = format!(
+                "the conversation is longer than the model `{model}` takes{said}: shorten it, or use a model that takes more"
+            );
             return Error::new(ErrorKind::ContextOverflow, message);
         }
         let (kind, message) = match status {
@@ -132,13 +132,9 @@ impl Server<'_> {
         if said.is_empty() && is_page(body) { " and an HTML page".to_owned() } else { said.to_owned() }
     }
 
-    /// What the server says, after a colon, without the key.
+    /// What the server says, after a colon.
     fn said(&self, report: &Value) -> String {
         let said = message_of(report);
-        let said = match self.key {
-            Some(key) if !key.expose().is_empty() => said.replace(key.expose(), "***"),
-            _ => said,
-        };
         if said.is_empty() { said } else { format!(": {}", clean(&said)) }
     }
 }

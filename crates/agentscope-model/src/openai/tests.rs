@@ -289,8 +289,8 @@ fn a_request_without_words_is_refused() {
 fn keys_are_neither_shown_nor_carried_to_another_address() {
     let model = OpenAIChatModel::new("m").api_key("sk-secret").header("X-Token", "hidden");
     assert!(!format!("{model:?}").contains("secret") && !format!("{model:?}").contains("hidden"));
-    assert!(!format!("{:?}", model.0.head().unwrap()).contains("secret"));
-    assert!(!format!("{:?}", model.0.head().unwrap()).contains("hidden"));
+    assert!(!format!("{:?}", model.0.endpoint().unwrap().headers).contains("secret"));
+    assert!(!format!("{:?}", model.0.endpoint().unwrap().headers).contains("hidden"));
     let own = model.base_url("http://localhost:1/v1");
     assert!(own.0.key.is_some(), "a key that was given goes where it was told to");
     let mut found = OpenAIChatModel::new("m");
@@ -301,7 +301,7 @@ fn keys_are_neither_shown_nor_carried_to_another_address() {
 
 #[test]
 fn an_address_is_that_of_the_api_or_of_its_one_method() {
-    let at = |url: &str| OpenAIChatModel::new("m").base_url(url).0.endpoint().map(|url| url.to_string());
+    let at = |url: &str| OpenAIChatModel::new("m").base_url(url).0.endpoint().map(|it| it.url.to_string());
     for base in ["http://h:1/v1", "http://h:1/v1/", "http://h:1/v1/chat/completions"] {
         assert_eq!(at(base).unwrap(), "http://h:1/v1/chat/completions");
     }

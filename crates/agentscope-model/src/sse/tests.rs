@@ -86,3 +86,13 @@ proptest! {
         frames([bytes.as_slice()]);
     }
 }
+
+#[test]
+fn what_may_be_frames_is_told_from_what_cannot() {
+    for bytes in ["", "d", "data: x", "data", ": hi", "event: error\n", "\r\n", "id", "\u{feff}data:"] {
+        assert!(Frames::may_begin_with(bytes.as_bytes()), "{bytes:?}");
+    }
+    for bytes in ["{\"id\":1}", "ok", "<!doctype html>", "dot", " {"] {
+        assert!(!Frames::may_begin_with(bytes.as_bytes()), "{bytes:?}");
+    }
+}

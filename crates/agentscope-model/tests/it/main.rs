@@ -9,6 +9,7 @@
 )]
 
 mod aimock;
+mod bad_input;
 mod chat;
 mod needs_aimock;
 mod needs_llama;

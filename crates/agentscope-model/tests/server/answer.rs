@@ -59,6 +59,8 @@ pub(crate) enum At {
     Body(usize),
     /// So many bytes before the end.
     End(usize),
+    /// After so many hundredths of what is behind the head.
+    Percent(usize),
 }
 
 /// What follows the bytes.
@@ -208,6 +210,10 @@ impl Answer {
             let length = match cut {
                 At::Byte(at) => at,
                 At::Body(at) => head_length(&pieces.concat()) + at,
+                At::Percent(share) => {
+                    let head = head_length(&pieces.concat());
+                    head + (pieces.iter().map(Bytes::len).sum::<usize>() - head) * share / 100
+                }
                 At::End(before) => pieces.iter().map(Bytes::len).sum::<usize>().saturating_sub(before),
             };
             truncate(&mut pieces, length);

@@ -36,14 +36,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         let body = vec![Bytes::from_static(b"{\"id\":\"chatcmpl-1\",\"choices\":[{\"index\":0,")];
         Answer::framed(200, "application/json", Framing::LengthAnd(200), body).then(Then::Close)
     }),
-    ("short-stream", || Answer::from(hello()).cut(At::End(300), Then::Close)),
+    ("short-stream", || Answer::from(hello()).cut(At::Percent(50), Then::Close)),
     ("reset-first", || Answer::text("hi").cut(At::Byte(0), Then::Reset)),
     ("reset-in-head", || Answer::text("hi").cut(At::Byte(20), Then::Reset)),
-    ("reset-in-body", || Answer::from(hello()).cut(At::End(300), Then::Reset)),
+    ("reset-in-body", || Answer::from(hello()).cut(At::Percent(50), Then::Reset)),
     ("close-first", || Answer::text("hi").cut(At::Byte(0), Then::Close)),
     ("silence", || Answer::text("hi").cut(At::Byte(0), Then::Silence)),
     ("silence-after-head", || Answer::text("hi").cut(At::Body(0), Then::Silence)),
-    ("silence-in-body", || Answer::from(hello()).cut(At::End(300), Then::Silence)),
+    ("silence-in-body", || Answer::from(hello()).cut(At::Percent(50), Then::Silence)),
     ("error-in-band", || {
         Chat::new().text("Hello").raw(event(ERROR)).style(Style { finish: false, ..Style::default() }).into()
     }),

@@ -63,6 +63,11 @@ pub(super) async fn read(stream: &mut TcpStream, buffer: &mut BytesMut) -> io::R
         if fill(stream, buffer).await? == 0 {
             return if buffer.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
         }
+        if buffer.first().is_some_and(|byte| !byte.is_ascii_uppercase()) {
+            // Such as the beginning of TLS, to which nginx and others say this.
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n").await?;
+            return Err(io::ErrorKind::InvalidData.into());
+        }
     };
     let head = String::from_utf8_lossy(&head);
     let mut lines = head.lines();

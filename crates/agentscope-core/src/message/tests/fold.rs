@@ -37,6 +37,19 @@ fn shape(msg: &Msg) -> String {
 }
 
 #[test]
+fn a_reply_is_said_in_the_role_that_its_start_names_an_assistants_where_it_names_none() {
+    let start = r#"{"type":"REPLY_START","name":"Alice","timestamp":"2026-01-01 10:00:00.000"}"#;
+    let older: EventKind = serde_json::from_str(start).unwrap();
+    assert_eq!(fold(&[event(0, older)]).role, Role::Assistant);
+    let newer: EventKind = serde_json::from_str(&start.replacen('{', r#"{"role":"user","#, 1)).unwrap();
+    assert_eq!(fold(&[event(0, newer)]).role, Role::User);
+    assert!(
+        !serde_json::to_string(&reply_start()).unwrap().contains("role"),
+        "an older reader sees no change"
+    );
+}
+
+#[test]
 fn results_stand_after_the_calls_of_their_round_in_the_order_of_the_calls() {
     for order in
         [["a", "b", "c"], ["a", "c", "b"], ["b", "a", "c"], ["b", "c", "a"], ["c", "a", "b"], ["c", "b", "a"]]

@@ -196,7 +196,7 @@ fn an_answer_that_is_not_whole_is_an_error() {
     let cut = |text: String| stream([text.as_bytes()]).unwrap_err();
     assert_eq!(
         cut(format!("data: {some}\n\n")).message(),
-        "the answer of the server broke off: the stream ended without a finish reason"
+        "the answer of the server broke off: the stream ended without a finish reason, so try again"
     );
     assert_eq!(cut(String::new()).kind(), ErrorKind::Unavailable);
     assert_eq!(

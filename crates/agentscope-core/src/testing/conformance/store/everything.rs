@@ -1,7 +1,9 @@
 use crate::{
     event::{Event, EventKind},
     id::Name,
-    message::{CallState, ContentBlock, Finish, Map, Media, Msg, ToolCall, ToolResult, ToolState, Usage},
+    message::{
+        CallState, ContentBlock, Finish, Map, Media, Msg, Role, ToolCall, ToolResult, ToolState, Usage,
+    },
     model::FinishReason,
     state::{Change, InboxSeq},
     timestamp::Timestamp,
@@ -30,7 +32,8 @@ pub(super) fn everything() -> Vec<Vec<Change>> {
     vec![
         vec![Change::message(heard), Change::Taken { upto: InboxSeq(0) }],
         vec![event(EventKind::ReplyStart {
-            name: "Friday".into(),
+            name: "Alice".into(),
+            role: Role::User,
             timestamp: Timestamp::now(),
             max_iters: 10,
             output_schema: Some(Arc::new(json!({"type": "object", "properties": {"z": {}, "a": {}}}))),

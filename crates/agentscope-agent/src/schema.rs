@@ -1,4 +1,4 @@
-//! Holding what a model wrote to a JSON schema.
+//! Holding what a model wrote, or a person, to a JSON schema.
 
 use jsonschema::Validator;
 use serde_json::Value;
@@ -15,11 +15,11 @@ const TOLD: usize = 5;
 
 /// Schemas made ready, by the place of the schema in memory, which is kept so that the place stays its own.
 #[derive(Default)]
-pub(super) struct Validators(Mutex<HashMap<usize, (Arc<Value>, Arc<Validator>)>>);
+pub(crate) struct Validators(Mutex<HashMap<usize, (Arc<Value>, Arc<Validator>)>>);
 
 impl Validators {
     /// What is wrong with `value` by `schema`, in words; nothing if it is valid.
-    pub(super) fn check(&self, schema: &Arc<Value>, value: &Value) -> Result<(), String> {
+    pub(crate) fn check(&self, schema: &Arc<Value>, value: &Value) -> Result<(), String> {
         let validator = self.ready(schema)?;
         let mut errors = validator.iter_errors(value);
         let told: Vec<String> = errors.by_ref().take(TOLD).map(|error| told(&error)).collect();
@@ -31,7 +31,7 @@ impl Validators {
     }
 
     /// Makes the schema ready, and says what is wrong with it.
-    pub(super) fn ready(&self, schema: &Arc<Value>) -> Result<Arc<Validator>, String> {
+    pub(crate) fn ready(&self, schema: &Arc<Value>) -> Result<Arc<Validator>, String> {
         let place = Arc::as_ptr(schema) as usize;
         let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, validator)) = cache.get(&place) {
@@ -48,7 +48,8 @@ impl Validators {
     }
 }
 
-fn told(error: &jsonschema::ValidationError<'_>) -> String {
+/// An error in words, with its place.
+pub(crate) fn told(error: &jsonschema::ValidationError<'_>) -> String {
     let place = error.instance_path().to_string();
     if place.is_empty() { error.to_string() } else { format!("at `{place}`: {error}") }
 }

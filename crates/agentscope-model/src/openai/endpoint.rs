@@ -1,0 +1,47 @@
+//! Where requests go, with what is the same in each of them.
+
+use super::Settings;
+use agentscope_core::{Error, ErrorKind, Name, Result};
+use agentscope_net::{Url, reqwest::header::HeaderMap};
+
+/// Where requests go, with what is the same in each of them.
+#[derive(Clone)]
+pub(super) struct Endpoint {
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    /// Who is asked, as it is told: neither path nor query, which may hold a key.
+    pub(super) peer: Name,
+}
+
+impl Endpoint {
+    /// Checked before any request is sent.
+    pub(super) fn of(settings: &Settings) -> Result<Self> {
+        let url = address(&settings.base_url)?;
+        let host = url.host_str().unwrap_or_default();
+        let peer = match url.port() {
+            Some(port) => format!("{host}:{port}").into(),
+            None => host.into(),
+        };
+        Ok(Self { headers: settings.head()?, peer, url })
+    }
+}
+
+fn address(base_url: &str) -> Result<Url> {
+    let base = base_url.trim_end_matches('/');
+    let invalid = |why: String| {
+        let message =
+            format!("`{base}` is no base URL of an API ({why}): give one such as http://localhost:8000/v1");
+        Error::new(ErrorKind::InvalidInput, message)
+    };
+    let url: Url = base.parse().map_err(|error| invalid(format!("{error}")))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(invalid("it does not begin with http:// or https:// and a host".to_owned()));
+    }
+    let mut url = url;
+    let path = format!(
+        "{}/chat/completions",
+        url.path().trim_end_matches('/').trim_end_matches("/chat/completions")
+    );
+    url.set_path(&path);
+    Ok(url)
+}
