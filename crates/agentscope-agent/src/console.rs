@@ -1,23 +1,37 @@
-//! Talking to an agent in a terminal or through a pipe, line by line.
+//! Talking to an agent, in a terminal or through a pipe.
 
-mod input;
+mod approval;
+mod command;
+mod lines;
+mod markdown;
+mod orders;
+mod person;
+mod screen;
 mod show;
+mod signals;
+mod talk;
+mod tally;
+mod terminal;
+mod transcript;
 
-use agentscope_core::{
-    Agent, AgentExt, BoxFuture, Decision, Error, ErrorKind, Event, EventKind, EventStream, Input, Interrupt,
-    Msg, Name, Reason, ReplyId, Result, Role, ToolCall,
-};
-use input::Lines;
-use show::Screen;
-use std::{
-    future::{Future, IntoFuture},
-    io::IsTerminal,
-};
+use crate::ReActAgent;
+use agentscope_core::{Agent, BoxFuture, Error, ErrorKind, Price, Result, ToolSpec};
+use lines::Piped;
+use person::Person;
+use screen::{Look, Screen};
+use signals::signals;
+use std::{any::Any, future::IntoFuture, io::IsTerminal, path::PathBuf, sync::Arc};
+use talk::Talk;
+use terminal::Terminal;
 
-/// Lets a person talk to `agent`: what it thinks, says and does is shown as it happens, a tool that asks is put to the person,
-/// Ctrl-C interrupts the reply and, when none runs, leaves. `/exit` or the end of the input leaves too.
+/// Lets a person talk to `agent`: what it thinks, says and does is shown as it happens, and a tool that asks is put to the
+/// person. Ctrl-C interrupts the reply; twice, it leaves. So do `/exit` and the end of the input; `/help` tells the rest.
 ///
-/// Through a pipe it takes one line after the other; a tool that asks takes the next line, and the end of the input is a denial.
+/// In a terminal, lines are edited, Markdown is shown as what it means, and what is typed while the agent works is told to it at
+/// once. Through a pipe it takes one line after the other and shows each text as it was written; a tool that asks takes the next
+/// line, and the end of the input is a denial. `NO_COLOR` and `TERM=dumb` are respected.
+///
+/// See [docs/console.md](https://github.com/agentscope-ai/agentscope-rs/blob/main/docs/console.md) for keys and commands.
 ///
 /// ```no_run
 /// use agentscope_agent::{ReActAgent, console};
@@ -28,14 +42,44 @@ use std::{
 /// # }
 /// ```
 pub fn console(agent: impl Agent) -> Console {
-    Console { agent: Box::new(agent), sample: None }
+    // An agent is three verbs, also if it lives elsewhere; what it can call is no part of that. This one is known to tell.
+    let any: &dyn Any = &agent;
+    let react =
+        any.downcast_ref::<ReActAgent>().or_else(|| any.downcast_ref::<Arc<ReActAgent>>().map(|it| &**it));
+    let price = react.and_then(ReActAgent::price);
+    let tools = react.cloned().map(|react| -> Tools {
+        Box::new(move || {
+            let react = react.clone();
+            Box::pin(async move { react.tools().await })
+        })
+    });
+    Console { agent: Arc::new(agent), sample: None, history: None, price, tools }
 }
 
+/// Values of `TERM` of terminals in which no line can be edited.
+const PLAIN_TERMINALS: [&str; 3] = ["dumb", "cons25", "emacs"];
+
+/// Tells what the agent can call.
+type Tools = Box<dyn Fn() -> BoxFuture<'static, Result<Vec<Arc<ToolSpec>>>> + Send + Sync>;
+
 /// A talk that is about to begin; await it. See [`console`].
+///
+/// ```no_run
+/// use agentscope_agent::console;
+/// use agentscope_core::{Msg, Price, agent_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+/// let echo = agent_fn("Echo", |msgs, _| async move { Ok(Msg::assistant("Echo", msgs[0].text())) });
+/// console(echo).history(".echo_history").price(Price { input: 0.4, cached: 0.1, output: 1.2 }).await
+/// # }
+/// ```
 #[must_use = "a console does nothing until it is awaited"]
 pub struct Console {
-    agent: Box<dyn Agent>,
+    agent: Arc<dyn Agent>,
     sample: Option<String>,
+    history: Option<PathBuf>,
+    price: Option<Price>,
+    tools: Option<Tools>,
 }
 
 impl Console {
@@ -45,11 +89,47 @@ impl Console {
         self
     }
 
+    /// Keeps the lines that are typed in this file, the last 1,000 of them, for the arrow keys of the next talk. Without it they
+    /// are forgotten with the talk. Nothing is read or written where there is no terminal.
+    ///
+    /// When awaited, a file that cannot be used is [`ErrorKind::InvalidInput`].
+    pub fn history(mut self, file: impl Into<PathBuf>) -> Self {
+        self.history = Some(file.into());
+        self
+    }
+
+    /// What tokens cost, for the line under each reply and for `/usage`. The price of a [`ReActAgent`] is that of its model's
+    /// card, where it has one.
+    pub fn price(mut self, price: Price) -> Self {
+        self.price = Some(price);
+        self
+    }
+
+    /// What `/tools` shows. A [`ReActAgent`] tells it by itself; of any other agent, only whoever made it knows.
+    pub fn tools(mut self, specs: impl IntoIterator<Item = Arc<ToolSpec>>) -> Self {
+        let specs: Vec<_> = specs.into_iter().collect();
+        self.tools = Some(Box::new(move || {
+            let specs = specs.clone();
+            Box::pin(async move { Ok(specs) })
+        }));
+        self
+    }
+
     async fn run(self) -> Result<()> {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|it| !it.is_empty());
         let interactive = std::io::stdin().is_terminal();
-        let screen = Screen::stdout(interactive && std::io::stdout().is_terminal());
-        let ctrl_c = || Box::pin(async { drop(tokio::signal::ctrl_c().await) });
-        Talk { agent: self.agent, lines: Lines::stdin()?, screen, interactive, ctrl_c }.run(self.sample).await
+        let dumb =
+            std::env::var_os("TERM").is_some_and(|it| PLAIN_TERMINALS.iter().any(|plain| it == *plain));
+        let prompts = interactive && std::io::stdout().is_terminal();
+        let terminal = prompts && !dumb;
+        let signals = signals(terminal)?;
+        let person: Box<dyn Person> =
+            if terminal { Box::new(Terminal::open(self.history)?) } else { Box::new(Piped::stdin()?) };
+        let screen = Screen::stdout(Look { terminal, color: terminal && !set("NO_COLOR") });
+        let mut talk = Talk::new(self.agent, person, screen, signals);
+        (talk.interactive, talk.prompts) = (interactive, prompts);
+        (talk.price, talk.tools) = (self.price, self.tools);
+        talk.run(self.sample).await
     }
 }
 
@@ -59,177 +139,6 @@ impl IntoFuture for Console {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.run())
-    }
-}
-
-/// The calls of a reply that wait for a decision.
-struct Waiting {
-    reply: ReplyId,
-    calls: Vec<ToolCall>,
-}
-
-struct Talk<C> {
-    agent: Box<dyn Agent>,
-    lines: Lines,
-    screen: Screen,
-    interactive: bool,
-    /// Waits for the next Ctrl-C.
-    ctrl_c: C,
-}
-
-impl<C, F> Talk<C>
-where
-    C: Fn() -> F,
-    F: Future<Output = ()>,
-{
-    async fn run(mut self, sample: Option<String>) -> Result<()> {
-        let mut question = sample.clone().filter(|_| self.interactive);
-        let mut asked = false;
-        if self.interactive {
-            self.screen.line("Type a message; /exit or Ctrl-D leaves, Ctrl-C interrupts.").await?;
-        }
-        loop {
-            let next = match question.take() {
-                Some(sample) => {
-                    self.screen.echo(&sample).await?;
-                    Some(sample)
-                }
-                None => self.next_line().await?,
-            };
-            let line = match next {
-                Some(line) => line,
-                // An empty input: show something all the same.
-                None if !asked && !self.interactive && sample.is_some() => {
-                    question.clone_from(&sample);
-                    asked = true;
-                    continue;
-                }
-                None => return Ok(()),
-            };
-            asked = true;
-            match line.trim() {
-                "" => {}
-                "/exit" => return Ok(()),
-                text => {
-                    if !self.ask(Input::from(Msg::user(text))).await? {
-                        return Ok(());
-                    }
-                }
-            }
-        }
-    }
-
-    /// The next line of the person; `None` at the end of the input or at Ctrl-C.
-    async fn next_line(&mut self) -> Result<Option<String>> {
-        self.screen.prompt().await?;
-        let line = tokio::select! {
-            line = self.lines.next() => line,
-            () = (self.ctrl_c)() => None,
-        };
-        match &line {
-            Some(line) if !self.interactive => self.screen.echo(line).await?,
-            None if self.interactive => self.screen.line("").await?,
-            _ => {}
-        }
-        Ok(line)
-    }
-
-    /// Asks the agent until it needs no more decisions. False if the person wants to leave.
-    async fn ask(&mut self, mut input: Input) -> Result<bool> {
-        loop {
-            let waiting = self.show_reply(input).await?;
-            if waiting.calls.is_empty() {
-                return Ok(true);
-            }
-            let mut decisions = Vec::new();
-            let mut leave = false;
-            let mut allowed: Vec<Name> = Vec::new();
-            for call in waiting.calls {
-                if allowed.contains(&call.name) {
-                    continue; // it was just allowed for good
-                }
-                let decision =
-                    if leave { Some(Decision::deny(call.id.clone())) } else { self.decide(&call).await? };
-                let decision = decision.unwrap_or_else(|| {
-                    leave = true;
-                    Decision::deny(call.id.clone()).note("nobody is there to approve it")
-                });
-                allowed.extend(decision.rules.iter().cloned());
-                decisions.push(decision.of_reply(&waiting.reply));
-            }
-            if leave {
-                self.show_reply(Input::Decisions(decisions)).await?;
-                return Ok(false);
-            }
-            input = Input::Decisions(decisions);
-        }
-    }
-
-    /// What the person decides about a call; `None` if they leave.
-    async fn decide(&mut self, call: &ToolCall) -> Result<Option<Decision>> {
-        loop {
-            self.screen.ask(call).await?;
-            let Some(answer) = self.next_answer().await? else { return Ok(None) };
-            return Ok(match answer.trim().to_lowercase().as_str() {
-                "y" | "yes" => Some(Decision::allow(call.id.clone())),
-                "a" | "always" => Some(Decision::allow(call.id.clone()).always(call.name.clone())),
-                "n" | "no" => Some(Decision::deny(call.id.clone())),
-                "/exit" => None,
-                _ if self.interactive => continue,
-                // Through a pipe, what is no answer is no permission.
-                other => Some(Decision::deny(call.id.clone()).note(format!("the answer was: {other}"))),
-            });
-        }
-    }
-
-    async fn next_answer(&mut self) -> Result<Option<String>> {
-        let answer = tokio::select! {
-            line = self.lines.next() => line,
-            () = (self.ctrl_c)() => None,
-        };
-        if !self.interactive {
-            self.screen.line(answer.as_deref().unwrap_or("(end of input: no)")).await?;
-        }
-        Ok(answer)
-    }
-
-    /// Shows a reply, and gives the calls that wait for a decision.
-    async fn show_reply(&mut self, input: Input) -> Result<Waiting> {
-        let stop = Interrupt::new();
-        let mut events: EventStream = self.agent.reply(input).interrupt(&stop).stream();
-        let mut fold = Msg::new(self.agent.card().name.clone(), Role::Assistant, Vec::new());
-        let mut asking = Vec::new();
-        let mut ctrl_c = Box::pin((self.ctrl_c)());
-        loop {
-            let event = tokio::select! {
-                biased;
-                event = events.next() => event,
-                () = &mut ctrl_c => {
-                    stop.trigger(Reason::User(None));
-                    ctrl_c = Box::pin((self.ctrl_c)());
-                    continue;
-                }
-            };
-            match event {
-                None => break,
-                Some(Ok(event)) => {
-                    self.show(&mut fold, &event).await?;
-                    match event.kind {
-                        EventKind::RequireConfirm { calls } => asking.extend(calls),
-                        EventKind::RequireExternal { calls } => self.screen.outside(&calls).await?,
-                        _ => {}
-                    }
-                }
-                Some(Err(error)) => self.screen.error(&error).await?,
-            }
-        }
-        self.screen.end_line().await?;
-        Ok(Waiting { reply: fold.id, calls: asking })
-    }
-
-    async fn show(&mut self, fold: &mut Msg, event: &Event) -> Result<()> {
-        fold.apply(event);
-        self.screen.show(fold, event).await
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod agent_tool;
 #[cfg(feature = "console")]
+mod clean;
+#[cfg(feature = "console")]
 mod console;
 #[cfg(feature = "console")]
 mod lines;

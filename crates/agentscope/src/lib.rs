@@ -33,6 +33,9 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../../../README_zh.md")]
     struct ReadmeZh;
+    #[cfg(feature = "console")]
+    #[doc = include_str!("../../../docs/console.md")]
+    struct Console;
     #[doc = include_str!("../../../docs/guide.md")]
     struct Guide;
     #[doc = include_str!("../../../docs/models.md")]

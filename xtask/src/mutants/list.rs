@@ -2,6 +2,7 @@
 
 mod agent;
 mod core;
+mod model;
 mod tool;
 
 /// From the root, where the list is.
@@ -33,7 +34,7 @@ const TOOL: &[&str] = &["agentscope-tool"];
 
 /// All of them, those of one crate beside each other: cargo builds least that way.
 pub(super) fn all() -> Vec<&'static Mutant> {
-    [core::CONVERSATION, core::EVENTS, core::REQUESTS, agent::MUTANTS, tool::MUTANTS]
+    [core::CONVERSATION, core::EVENTS, core::REQUESTS, agent::MUTANTS, tool::MUTANTS, model::MUTANTS]
         .into_iter()
         .flatten()
         .collect()

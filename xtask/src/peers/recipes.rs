@@ -17,7 +17,7 @@ pub(super) fn install_aimock(installation: &Installation<'_>) -> Result<()> {
     let found = says("node", "--version").and_then(|_| says("npm", "--version"));
     found.map_err(|why| format!("{why}: install Node {}.{} or later, with npm", NODE.0, NODE.1))?;
     let mut npm = Command::new("npm");
-    npm.args(["install", "--no-audit", "--no-fund", "--prefix", "."]);
+    npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", "."]);
     if installation.hurries() {
         npm.args(["--fetch-retries=0", "--fetch-timeout=10000"]);
     }

@@ -1,6 +1,6 @@
 //! What the agent can do and is told, before each thought.
 
-use super::{Config, drive::Work};
+use super::{Config, ReActAgent, drive::Work};
 use agentscope_core::{
     ALLOWED_SLOT, Error, ErrorKind, EventKind, FINISH_TOOL, Msg, Result, Tool, ToolSpec, View,
 };
@@ -28,6 +28,39 @@ impl Equipment {
 
     pub(super) fn names(&self) -> Vec<&str> {
         self.specs.iter().map(|spec| spec.name.as_str()).collect()
+    }
+}
+
+impl ReActAgent {
+    /// What its model may call in its next thought, when no reply runs.
+    ///
+    /// ```
+    /// use agentscope_agent::ReActAgent;
+    /// use agentscope_core::{ScriptedModel, tool};
+    ///
+    /// /// Tells the time.
+    /// #[tool(read_only)]
+    /// fn clock() -> String {
+    ///     "noon".into()
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+    /// let friday = ReActAgent::new("Friday", ScriptedModel::new([])).tool(clock);
+    /// assert_eq!(friday.tools().await?[0].name, "clock");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Where its store cannot be read, or two tools have one name.
+    pub async fn tools(&self) -> Result<Vec<Arc<ToolSpec>>> {
+        let view = self.snapshot().await?.view();
+        Ok(self.config.equip(&view).await?.specs.to_vec())
+    }
+
+    /// What its model costs, where the card of the model says so.
+    #[cfg(feature = "console")]
+    pub(crate) fn price(&self) -> Option<agentscope_core::Price> {
+        self.config.model.card().price
     }
 }
 

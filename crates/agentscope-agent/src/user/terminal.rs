@@ -4,6 +4,7 @@ use super::{
     form::Form,
     input::{Answer, Question, UserInput},
 };
+use crate::clean::clean;
 use crate::lines::Lines;
 use agentscope_core::{BoxFuture, Context, Error, ErrorKind, Msg, Reason, Result};
 use std::{
@@ -181,13 +182,6 @@ fn words(msg: &Msg) -> String {
 
 fn unusable(error: io::Error) -> Error {
     Error::new(ErrorKind::Unavailable, format!("the terminal cannot be used: {error}")).with_source(error)
-}
-
-/// Without the characters by which somebody else's words could write elsewhere on the screen, or look like other words.
-fn clean(text: &str) -> String {
-    let turns =
-        |it: char| matches!(it, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().filter(|it| (!it.is_control() || matches!(it, '\n' | '\t')) && !turns(*it)).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 
 mod bad_input;
 mod conform;
+#[cfg(all(unix, feature = "console"))]
+mod console;
 mod edges;
 mod guards;
 mod laws;

@@ -63,6 +63,8 @@ enum Phase {
     Read(Box<Reading>),
     /// The answer is complete, but the body may not be.
     Drain(Response),
+    /// It failed, which is told when what came before is.
+    Failed(Error),
     Over,
 }
 
@@ -105,6 +107,10 @@ impl Answer {
             }
             let failure = match &mut self.phase {
                 Phase::Over => return None,
+                Phase::Failed(_) => match std::mem::replace(&mut self.phase, Phase::Over) {
+                    Phase::Failed(error) => return Some(Err(error)),
+                    _ => return None,
+                },
                 Phase::Drain(response) => {
                     drop(timeout(DRAIN, async { while let Ok(Some(_)) = response.chunk().await {} }).await);
                     self.phase = Phase::Over;
@@ -113,12 +119,10 @@ impl Answer {
                 Phase::Ask => self.ask().await.err(),
                 Phase::Read(_) => self.read().await.err(),
             };
-            if let Some(failure) = failure {
-                // What came before the failure in the same piece is still said, but for what could be said again.
-                if let Err(error) = self.again(failure).await {
-                    self.phase = Phase::Over;
-                    return Some(Err(error));
-                }
+            if let Some(failure) = failure
+                && let Err(error) = self.again(failure).await
+            {
+                self.phase = Phase::Failed(error);
             }
         }
     }

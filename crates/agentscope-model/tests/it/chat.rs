@@ -168,6 +168,16 @@ async fn an_error_in_the_stream_before_anything_was_said_is_asked_again() {
 }
 
 #[tokio::test]
+async fn what_came_before_an_error_is_said_before_it() {
+    let chunk = |text: &str| format!("data: {}\n\n", json!({"choices": [{"delta": {"content": text}}]}));
+    let body = chunk("Hello") + &chunk(", wor") + "data: {\"error\":{\"message\":\"no\",\"code\":400}}\n\n";
+    let server = Server::start(Answer::events(body));
+    let answer: Vec<_> = model(&server).call(hi(), Context::new()).collect().await;
+    let [Ok(_), Ok(_), Err(error)] = &answer[..] else { panic!("{answer:?}") };
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
 async fn a_long_wait_is_left_to_the_caller() {
     let server = Server::start(fault("rate-limited").unwrap().header("retry-after", "120"));
     let error = ask(&model(&server)).await.unwrap_err();

@@ -114,7 +114,9 @@ async fn a_guarded_address_is_not_even_asked() {
 async fn a_redirect_leads_to_no_other_scheme() {
     for target in ["file:///etc/passwd", "gopher://127.0.0.1/"] {
         let server = serve(|_| to(target)).await;
-        assert!(any(format!("http://127.0.0.1:{}/", server.port)).await.is_err(), "{target}");
+        let error = any(format!("http://127.0.0.1:{}/", server.port)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
+        assert!(error.message().ends_with("only http and https are"), "{error}");
     }
 }
 
