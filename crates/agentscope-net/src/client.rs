@@ -175,7 +175,8 @@ mod tests {
             stream.write_all(head.as_bytes()).await.unwrap();
             guarded.accept().await.unwrap();
         };
-        let guard = Guard { open_port: Some(at.port()), ..Guard::public() };
+        let mut guard = Guard::public();
+        guard.open_port = Some(at.port());
         let asked = guarded_client(guard).unwrap().get(format!("http://{at}/")).send();
         tokio::select! {
             answer = asked => {

@@ -30,7 +30,9 @@ impl Guard {
 
     /// Any address, for programs whose models may reach what they themselves reach.
     pub fn any() -> Self {
-        Self { private: true, ..Self::public() }
+        let mut guard = Self::public();
+        guard.private = true;
+        guard
     }
 
     /// Whether `url` may be asked, as far as it tells without resolving its name.
