@@ -142,7 +142,7 @@ fn is_loopback(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[tokio::test]
     async fn there_is_one_client_for_each_kind_of_address() {
@@ -171,6 +171,8 @@ mod tests {
         let (at, to) = (open.local_addr().unwrap(), guarded.local_addr().unwrap());
         let redirect = async {
             let (mut stream, _) = open.accept().await.unwrap();
+            let asked = stream.read(&mut [0; 4096]).await.unwrap();
+            assert!(asked > 0);
             let head = format!("HTTP/1.1 302 Found\r\nlocation: http://{to}/\r\ncontent-length: 0\r\n\r\n");
             stream.write_all(head.as_bytes()).await.unwrap();
             guarded.accept().await.unwrap();
