@@ -142,6 +142,7 @@ fn is_loopback(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[tokio::test]
     async fn there_is_one_client_for_each_kind_of_address() {
@@ -161,6 +162,31 @@ mod tests {
     fn without_a_runtime_the_error_says_so() {
         let error = client(&"http://localhost".parse().unwrap()).unwrap_err();
         assert_eq!(error.message(), "a request needs a tokio runtime: call it within `#[tokio::main]`");
+    }
+
+    #[tokio::test]
+    async fn a_redirect_leads_to_no_guarded_address() {
+        let listen = || tokio::net::TcpListener::bind("127.0.0.1:0");
+        let (open, guarded) = (listen().await.unwrap(), listen().await.unwrap());
+        let (at, to) = (open.local_addr().unwrap(), guarded.local_addr().unwrap());
+        let redirect = async {
+            let (mut stream, _) = open.accept().await.unwrap();
+            let asked = stream.read(&mut [0; 4096]).await.unwrap();
+            assert!(asked > 0);
+            let head = format!("HTTP/1.1 302 Found\r\nlocation: http://{to}/\r\ncontent-length: 0\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.unwrap();
+            guarded.accept().await.unwrap();
+        };
+        let mut guard = Guard::public();
+        guard.open_port = Some(at.port());
+        let asked = guarded_client(guard).unwrap().get(format!("http://{at}/")).send();
+        tokio::select! {
+            answer = asked => {
+                let error = trouble(answer.unwrap_err(), "it");
+                assert_eq!(error.message(), "127.0.0.1 is not a public address, so it is not fetched");
+            }
+            () = redirect => panic!("the guarded address was reached"),
+        }
     }
 
     #[tokio::test]

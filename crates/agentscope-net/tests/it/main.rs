@@ -116,7 +116,6 @@ async fn a_redirect_leads_to_no_other_scheme() {
         let server = serve(|_| to(target)).await;
         let error = any(format!("http://127.0.0.1:{}/", server.port)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
-        assert!(error.message().ends_with("only http and https are"), "{error}");
     }
 }
 
