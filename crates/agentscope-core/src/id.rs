@@ -1,7 +1,12 @@
 //! Names and identifiers: short shared strings that are cheap to clone.
 
 use serde::{Deserialize, Serialize};
-use std::{borrow::Borrow, fmt, ops::Deref, sync::Arc};
+use std::{
+    borrow::Borrow,
+    fmt,
+    ops::Deref,
+    sync::{Arc, LazyLock},
+};
 
 macro_rules! shared_text {
     ($(#[$doc:meta])* $name:ident) => {
@@ -124,14 +129,17 @@ macro_rules! random {
 }
 random!(MsgId, AgentId, CallId);
 
+/// The text of all that have none: many names are empty, and an empty text of its own is an allocation all the same.
+static EMPTY: LazyLock<Arc<str>> = LazyLock::new(Arc::default);
+
 impl Default for Name {
     fn default() -> Self {
-        Self::from("")
+        Self(Arc::clone(&EMPTY))
     }
 }
 
 impl Default for CallId {
     fn default() -> Self {
-        Self::from("")
+        Self(Arc::clone(&EMPTY))
     }
 }
