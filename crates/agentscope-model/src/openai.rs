@@ -14,6 +14,7 @@ mod surrogates;
 mod transcript;
 mod wire;
 
+pub(crate) use messages::is_own;
 pub use provider::Provider;
 
 use agentscope_core::{
