@@ -1,6 +1,10 @@
 //! Fetching what a message points to.
 
-use crate::{client::guarded_client, guard::Guard, trouble::trouble};
+use crate::{
+    client::guarded_client,
+    guard::Guard,
+    trouble::{shown, trouble},
+};
 use agentscope_core::{Error, ErrorKind, Result};
 use bytes::Bytes;
 use reqwest::header::CONTENT_TYPE;
@@ -29,7 +33,7 @@ pub struct Fetched {
 /// 60 s; those of the connection.
 pub async fn fetch(url: &str, guard: Guard, limit: usize) -> Result<Fetched> {
     let parsed: Url = url.parse().map_err(|error| {
-        Error::new(ErrorKind::InvalidInput, format!("`{}` is no web address: {error}", shown(url)))
+        Error::new(ErrorKind::InvalidInput, format!("`{}` is no web address: {error}", named(url)))
     })?;
     let fetched = timeout(TIMEOUT, fetch_all(parsed, guard, limit)).await;
     fetched
@@ -37,7 +41,7 @@ pub async fn fetch(url: &str, guard: Guard, limit: usize) -> Result<Fetched> {
             let message = format!("it was not there after {} s", TIMEOUT.as_secs());
             Err(Error::new(ErrorKind::Timeout, message))
         })
-        .map_err(|error| error.context(format!("`{}` could not be fetched", shown(url))))
+        .map_err(|error| error.context(format!("`{}` could not be fetched", named(url))))
 }
 
 async fn fetch_all(url: Url, guard: Guard, limit: usize) -> Result<Fetched> {
@@ -74,8 +78,7 @@ async fn fetch_all(url: Url, guard: Guard, limit: usize) -> Result<Fetched> {
     Ok(Fetched { media_type, bytes: bytes.into() })
 }
 
-/// The beginning of an address, without what may be a secret in its query.
-fn shown(url: &str) -> String {
-    let path = url.split(['?', '#']).next().unwrap_or(url);
-    path.chars().filter(|it| !it.is_control()).take(200).collect()
+/// The beginning of an address, without what may be secret in it.
+fn named(url: &str) -> String {
+    shown(url).chars().filter(|it| !it.is_control()).take(200).collect()
 }

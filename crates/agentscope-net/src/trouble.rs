@@ -15,6 +15,17 @@ pub fn trouble(error: reqwest::Error, peer: &str) -> Error {
     Error::new(kind, message).with_source(error)
 }
 
+/// An address as it can be told: without what may be secret in it, which is a user, a password, a query and a fragment. It need
+/// not be a valid one.
+pub fn shown(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or(url);
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = url.split_at(start);
+    let (authority, path) = rest.split_at(rest.find(['/', '\\']).unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}{host}{path}")
+}
+
 fn describe(error: &reqwest::Error, peer: &str) -> (ErrorKind, String) {
     if let Some(tls) = find::<rustls::Error>(error) {
         return describe_tls(tls, peer);
