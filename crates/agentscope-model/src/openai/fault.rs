@@ -2,6 +2,7 @@
 
 use super::{provider::Provider, wire::is_json};
 use agentscope_core::{Error, ErrorKind};
+use agentscope_net::shown;
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +10,7 @@ use std::time::{Duration, SystemTime};
 const TOLD: usize = 300;
 
 /// What the words of providers for a request that is too long have in common.
-const OVERFLOW: [&str; 14] = [
+const OVERFLOW: [&str; 20] = [
     "context_length_exceeded",
     "context length",
     "context window",
@@ -24,6 +25,12 @@ const OVERFLOW: [&str; 14] = [
     "exceeded model token limit",
     "reduce the length",
     "token limit",
+    "prompt length",
+    "exceeds max length",
+    "`inputs` tokens",
+    "token count of",
+    "too many input tokens",
+    "reduce your message size",
 ];
 
 /// Who answered, for sentences about it.
@@ -59,7 +66,7 @@ impl Server<'_> {
         }
         let (kind, message) = match status {
             300..400 => {
-                let to = response.location.map(|to| format!(" to {}", clean(to))).unwrap_or_default();
+                let to = response.location.map(|to| format!(" to {}", clean(&shown(to)))).unwrap_or_default();
                 let message = format!(
                     "{address} redirects{to}, which is not followed with a key: give the address that it redirects to as base URL"
                 );
@@ -76,6 +83,11 @@ impl Server<'_> {
                 ErrorKind::Exhausted,
                 format!("the account at {address} has no credit left{said}: top it up"),
             ),
+            // MiniMax says so with 429 or 500, others with 403.
+            400.. if is_used_up(&code, &said) => (
+                ErrorKind::Exhausted,
+                format!("the quota at {address} is used up{said}: raise it, or use another model"),
+            ),
             403 => (
                 ErrorKind::Unauthorized,
                 format!(
@@ -91,10 +103,6 @@ impl Server<'_> {
             408 => {
                 (ErrorKind::Timeout, format!("{address} gave up waiting for the request{said}: try again"))
             }
-            429 if is_used_up(&code, &said) => (
-                ErrorKind::Exhausted,
-                format!("the quota at {address} is used up{said}: raise it, or use another model"),
-            ),
             429 => (
                 ErrorKind::RateLimited,
                 format!("{address} takes no more requests for now{said}: wait, or use another model"),
@@ -193,6 +201,15 @@ pub(super) fn no_chunk(peer: &str, data: &[u8], error: &serde_json::Error) -> Er
 pub(super) fn no_answer(peer: &str, _: &[u8]) -> Error {
     let message = format!(
         "{peer} answered with JSON that has no `choices`: is the base URL that of an API compatible with OpenAI's, which mostly ends with /v1?"
+    );
+    Error::new(ErrorKind::Protocol, message)
+}
+
+/// An answer that cannot be read because it is compressed.
+pub(super) fn compressed(peer: &str, coding: &str) -> Error {
+    let message = format!(
+        "{peer} compresses its answers ({}), though it was not asked to: turn that off there or in a proxy before it",
+        clean(coding)
     );
     Error::new(ErrorKind::Protocol, message)
 }
