@@ -1,7 +1,7 @@
 //! Files of a request, read before it is written: writing it is a pure function.
 
-use crate::openai::Provider;
-use agentscope_core::{ContentBlock, Error, ErrorKind, Media, ModelRequest, Result, Source};
+use crate::openai::{Provider, is_own};
+use agentscope_core::{ContentBlock, Error, ErrorKind, Media, ModelRequest, Msg, Result, Role, Source};
 use agentscope_net::{Guard, fetch};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::{collections::HashMap, io::Read};
@@ -26,50 +26,62 @@ impl Inlined {
         self.0.get(url)
     }
 
-    /// Reads the local files of a request, and fetches those whose kind the provider wants inline.
+    /// Reads the local files of a request, and fetches those whose kind the provider wants inline. One that was answered before
+    /// and is gone since is left out: a conversation must not end with it.
     ///
     /// # Errors
     /// Those of reading and fetching; [`ErrorKind::InvalidInput`] for a file of more than 20 MiB.
     pub(crate) async fn of(req: &ModelRequest, provider: Provider) -> Result<Self> {
-        let mut wanted = Vec::new();
-        req.messages.iter().for_each(|msg| collect(&msg.content, provider.ways().shown, &mut wanted));
+        let answered = req.messages.iter().rposition(|msg| msg.role == Role::Assistant).unwrap_or(0);
         let mut inlined = Self::default();
-        for (media, url) in wanted {
-            if inlined.0.contains_key(url) {
-                continue;
-            }
-            let inline = match media.local_path() {
-                Some(path) => read(path.to_owned(), media.media_type().to_owned()).await?,
-                None => {
-                    let fetched = fetch(url, Guard::public(), FILE_LIMIT).await?;
-                    let media_type = match media.media_type() {
-                        "application/octet-stream" => fetched.media_type,
-                        known => known.to_owned(),
-                    };
-                    Inline { media_type, data: STANDARD.encode(fetched.bytes) }
+        for (at, msg) in req.messages.iter().enumerate() {
+            let mut wanted = Vec::new();
+            collect(req, msg, provider.ways().shown, &mut wanted);
+            for (media, url) in wanted {
+                if inlined.0.contains_key(url) {
+                    continue;
                 }
-            };
-            inlined.0.insert(url.to_owned(), inline);
+                match Inline::of(media, url).await {
+                    Ok(inline) => drop(inlined.0.insert(url.to_owned(), inline)),
+                    Err(error) if at < answered && !error.is_retryable() => {}
+                    Err(error) => return Err(error),
+                }
+            }
         }
         Ok(inlined)
     }
 }
 
+impl Inline {
+    async fn of(media: &Media, url: &str) -> Result<Self> {
+        if let Some(path) = media.local_path() {
+            return read(path.to_owned(), media.media_type().to_owned()).await;
+        }
+        let fetched = fetch(url, Guard::public(), FILE_LIMIT).await?;
+        let media_type = match media.media_type() {
+            "application/octet-stream" => fetched.media_type,
+            known => known.to_owned(),
+        };
+        Ok(Self { media_type, data: STANDARD.encode(fetched.bytes) })
+    }
+}
+
 /// The media whose bytes have to be in the request: files of this machine, which no provider can reach, and sounds and
-/// documents, which none fetches. Those of a tool's result are left where they are: a tool may be someone else's program, which must not be able to
-/// have any file of this machine sent away by naming it.
-fn collect<'a>(blocks: &'a [ContentBlock], shown: [bool; 4], wanted: &mut Vec<(&'a Media, &'a str)>) {
+/// documents, which none fetches. What an assistant has shown is not shown to itself. Those of a tool's result are left where
+/// they are: a tool may be someone else's program, which must not be able to have any file of this machine sent away by naming it.
+fn collect<'a>(req: &ModelRequest, msg: &'a Msg, shown: [bool; 4], wanted: &mut Vec<(&'a Media, &'a str)>) {
     let [images, sounds, films, files] = shown;
-    for block in blocks {
+    for block in &msg.content {
         let media = match block {
+            ContentBlock::Heard(msg) => {
+                collect(req, msg, shown, wanted);
+                continue;
+            }
+            _ if is_own(req, msg) => continue,
             ContentBlock::Image(media) if images => media,
             ContentBlock::Audio(media) if sounds => media,
             ContentBlock::Video(media) if films => media,
             ContentBlock::File(media) if files => media,
-            ContentBlock::Heard(msg) => {
-                collect(&msg.content, shown, wanted);
-                continue;
-            }
             _ => continue,
         };
         let fetched = matches!(block, ContentBlock::Audio(_) | ContentBlock::File(_));

@@ -14,16 +14,21 @@ mod surrogates;
 mod transcript;
 mod wire;
 
+pub(crate) use messages::is_own;
 pub use provider::Provider;
 
 use agentscope_core::{
     ChatModel, Context, Error, ErrorKind, Map, ModelCard, ModelRequest, ModelStream, Price, Result, Secret,
 };
-use agentscope_net::reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use agentscope_net::{
+    reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+    shown,
+};
 use answer::Answer;
 use endpoint::Endpoint;
 use serde_json::Value;
 use std::{
+    borrow::Cow,
     fmt,
     sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
@@ -129,6 +134,7 @@ impl OpenAIChatModel {
         let settings = Arc::make_mut(&mut self.0);
         change(settings);
         settings.endpoint = OnceLock::new();
+        settings.free_choice = Arc::default();
         self
     }
 
@@ -240,10 +246,12 @@ impl OpenAIChatModel {
 impl Settings {
     /// The error without what is secret: servers repeat what they were sent.
     fn without_secrets(&self, error: Error) -> Error {
-        let secrets = self.key.iter().chain(self.headers.iter().map(|(_, value)| value)).map(Secret::expose);
+        let secrets = self.key.iter().chain(self.headers.iter().map(|(_, value)| value));
+        let secrets = secrets.map(|secret| Cow::Borrowed(secret.expose()));
         let told = secrets
+            .chain(self.endpoint().into_iter().flat_map(Endpoint::secrets))
             .filter(|secret| secret.len() >= SECRET_LENGTH)
-            .fold(error.message().to_owned(), |told, secret| told.replace(secret, "***"));
+            .fold(error.message().to_owned(), |told, secret| told.replace(&*secret, "***"));
         if told == error.message() {
             return error;
         }
@@ -316,7 +324,7 @@ impl fmt::Debug for OpenAIChatModel {
         f.debug_struct("OpenAIChatModel")
             .field("provider", provider)
             .field("model", &card.name)
-            .field("base_url", base_url)
+            .field("base_url", &shown(base_url))
             .field("stream", stream)
             .finish_non_exhaustive()
     }

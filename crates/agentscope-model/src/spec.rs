@@ -2,6 +2,7 @@
 
 use crate::{OpenAIChatModel, Provider};
 use agentscope_core::{ChatModel, Error, ErrorKind, Result};
+use agentscope_net::shown;
 use std::sync::Arc;
 
 /// The variable that [`from_env`] reads.
@@ -12,7 +13,8 @@ const FORMS: &str = "`openai:gpt-4o`, `dashscope:qwen-max`, `deepseek:deepseek-c
                      `http://host:8000/v1#NAME`";
 
 /// The model that a line of configuration names: `PROVIDER:MODEL`, or the address of an API that is compatible with OpenAI's with
-/// `#MODEL` behind it. Keys come from the environment, see [`Provider`].
+/// `#MODEL` behind it. Keys come from the environment, see [`Provider`]. The card of the model has the line without what may be
+/// secret in an address: a user, a password and a query.
 ///
 /// ```
 /// let model = agentscope_model::from_spec("http://localhost:8000/v1#qwen3")?;
@@ -29,12 +31,13 @@ pub fn from_spec(spec: &str) -> Result<Arc<dyn ChatModel>> {
     if spec.starts_with("http://") || spec.starts_with("https://") {
         let (url, model) = spec.split_once('#').unwrap_or((spec, ""));
         if model.is_empty() {
-            let shown = url.split('?').next().unwrap_or(url);
             return Err(wrong(format!(
-                "`{shown}` does not name a model: add `#NAME`, a name that its /models lists"
+                "`{}` does not name a model: add `#NAME`, a name that its /models lists",
+                shown(url)
             )));
         }
-        let model = OpenAIChatModel::of(Provider::Other, model).at(url).spec(spec);
+        let spec = format!("{}#{model}", shown(url));
+        let model = OpenAIChatModel::of(Provider::Other, model).at(url).spec(&spec);
         model.check()?;
         return Ok(Arc::new(model));
     }

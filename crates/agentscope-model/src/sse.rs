@@ -23,7 +23,8 @@ pub(crate) struct Frames {
 impl Frames {
     /// Whether a stream of frames may begin with these bytes, however few they are. Bytes without any known field are none.
     pub(crate) fn may_begin_with(bytes: &[u8]) -> bool {
-        let starts: [&[u8]; 8] = [b":", b"data", b"event", b"id", b"retry", b"\n", b"\r", b"\xef\xbb\xbf"];
+        let starts: [&[u8]; 9] =
+            [b":", b"data", b"event", b"error", b"id", b"retry", b"\n", b"\r", b"\xef\xbb\xbf"];
         starts.iter().any(|start| bytes.iter().zip(*start).all(|(one, other)| one == other))
     }
 
@@ -100,6 +101,12 @@ impl Frames {
             b"event" => {
                 self.event.clear();
                 self.event.extend_from_slice(value);
+            }
+            // No field of the standard: llama.cpp before late 2025 says so what went wrong.
+            b"error" => {
+                self.event = b"error".to_vec();
+                self.data = value.to_vec();
+                self.has_data = true;
             }
             _ => {} // comments that keep the connection alive, ids and waits
         }

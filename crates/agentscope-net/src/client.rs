@@ -4,6 +4,7 @@ use crate::{guard::Guard, trouble::trouble};
 use agentscope_core::{Error, ErrorKind, Result};
 use reqwest::{Client, ClientBuilder, redirect};
 use std::{
+    net::IpAddr,
     sync::{Arc, Mutex, Once, PoisonError},
     time::Duration,
 };
@@ -96,6 +97,8 @@ fn shared(kind: Kind) -> Result<Client> {
 
 fn build(kind: Kind) -> Result<Client> {
     let builder = builder().connect_timeout(CONNECT_TIMEOUT).pool_idle_timeout(IDLE).user_agent(USER_AGENT);
+    // Where a redirect came from is nobody's business: its query may be a signature.
+    let builder = builder.referer(false);
     let builder = match kind {
         Kind::Loopback | Kind::LoopbackTls => builder.no_proxy(),
         Kind::Guarded(guard) => builder.no_proxy().dns_resolver(Arc::new(guard)),
@@ -130,11 +133,16 @@ fn builder() -> ClientBuilder {
     Client::builder()
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether an address is one of this machine. The unspecified address is: servers print it, and users copy it.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    let is_own = |address: IpAddr| address.is_loopback() || address.is_unspecified();
     match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => is_own(address.into()),
+        Some(Host::Ipv6(address)) => is_own(address.to_canonical()),
+        Some(Host::Domain(name)) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            name == "localhost" || name.ends_with(".localhost")
+        }
         None => false,
     }
 }
@@ -147,7 +155,16 @@ mod tests {
     #[tokio::test]
     async fn there_is_one_client_for_each_kind_of_address() {
         let kinds = || CLIENTS.lock().unwrap().iter().filter(|it| it.0 == Handle::current().id()).count();
-        for url in ["http://localhost:1/a", "http://127.0.0.1:2", "http://[::1]:3", "http://a.localhost"] {
+        for url in [
+            "http://localhost:1/a",
+            "http://127.0.0.1:2",
+            "http://[::1]:3",
+            "http://a.localhost",
+            "http://localhost.:4",
+            "http://0.0.0.0:5",
+            "http://[::]:6",
+            "http://[::ffff:127.0.0.1]:7",
+        ] {
             client(&url.parse().unwrap()).unwrap();
         }
         assert_eq!(kinds(), 1);

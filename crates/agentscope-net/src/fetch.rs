@@ -1,9 +1,13 @@
 //! Fetching what a message points to.
 
-use crate::{client::guarded_client, guard::Guard, trouble::trouble};
+use crate::{
+    client::guarded_client,
+    guard::Guard,
+    trouble::{shown, trouble},
+};
 use agentscope_core::{Error, ErrorKind, Result};
 use bytes::Bytes;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use std::time::Duration;
 use tokio::time::timeout;
 use url::Url;
@@ -29,7 +33,7 @@ pub struct Fetched {
 /// 60 s; those of the connection.
 pub async fn fetch(url: &str, guard: Guard, limit: usize) -> Result<Fetched> {
     let parsed: Url = url.parse().map_err(|error| {
-        Error::new(ErrorKind::InvalidInput, format!("`{}` is no web address: {error}", shown(url)))
+        Error::new(ErrorKind::InvalidInput, format!("`{}` is no web address: {error}", named(url)))
     })?;
     let fetched = timeout(TIMEOUT, fetch_all(parsed, guard, limit)).await;
     fetched
@@ -37,13 +41,15 @@ pub async fn fetch(url: &str, guard: Guard, limit: usize) -> Result<Fetched> {
             let message = format!("it was not there after {} s", TIMEOUT.as_secs());
             Err(Error::new(ErrorKind::Timeout, message))
         })
-        .map_err(|error| error.context(format!("`{}` could not be fetched", shown(url))))
+        .map_err(|error| error.context(format!("`{}` could not be fetched", named(url))))
 }
 
 async fn fetch_all(url: Url, guard: Guard, limit: usize) -> Result<Fetched> {
     guard.check(&url)?;
     let host = url.host_str().unwrap_or_default().to_owned();
-    let mut response = guarded_client(guard)?.get(url).send().await.map_err(|error| trouble(error, &host))?;
+    // Without its address, because no proxy stands between.
+    let failed = |error: reqwest::Error| trouble(error.without_url(), &host);
+    let mut response = guarded_client(guard)?.get(url).send().await.map_err(failed)?;
     let status = response.status();
     if !status.is_success() {
         let kind = match status.as_u16() {
@@ -55,8 +61,13 @@ async fn fetch_all(url: Url, guard: Guard, limit: usize) -> Result<Fetched> {
         };
         return Err(Error::new(kind, format!("the server answered with the status {status}")));
     }
-    let media_type = response.headers().get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let header = |name| response.headers().get(name).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    if !matches!(header(CONTENT_ENCODING), "" | "identity") {
+        let coding = header(CONTENT_ENCODING);
+        let message = format!("the server compresses it ({coding}), though it was not asked to");
+        return Err(Error::new(ErrorKind::Protocol, message));
+    }
+    let media_type = header(CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let too_large = || {
         let message = format!("it is larger than {limit} bytes: give a smaller one");
         Error::new(ErrorKind::InvalidInput, message)
@@ -65,7 +76,7 @@ async fn fetch_all(url: Url, guard: Guard, limit: usize) -> Result<Fetched> {
         return Err(too_large());
     }
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| trouble(error, &host))? {
+    while let Some(chunk) = response.chunk().await.map_err(failed)? {
         if bytes.len() + chunk.len() > limit {
             return Err(too_large());
         }
@@ -74,8 +85,7 @@ async fn fetch_all(url: Url, guard: Guard, limit: usize) -> Result<Fetched> {
     Ok(Fetched { media_type, bytes: bytes.into() })
 }
 
-/// The beginning of an address, without what may be a secret in its query.
-fn shown(url: &str) -> String {
-    let path = url.split(['?', '#']).next().unwrap_or(url);
-    path.chars().filter(|it| !it.is_control()).take(200).collect()
+/// The beginning of an address, without what may be secret in it.
+fn named(url: &str) -> String {
+    shown(url).chars().filter(|it| !it.is_control()).take(200).collect()
 }

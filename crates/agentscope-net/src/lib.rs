@@ -8,7 +8,7 @@ mod trouble;
 pub use client::{client, guarded_client};
 pub use fetch::{Fetched, fetch};
 pub use guard::{Guard, is_public};
-pub use trouble::trouble;
+pub use trouble::{shown, trouble};
 
 /// What the responses, bodies and headers of this crate's clients are made of.
 pub use reqwest;

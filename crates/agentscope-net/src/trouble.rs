@@ -1,21 +1,46 @@
 //! What went wrong with a connection, told so that one can do something about it.
 
+use crate::client::is_loopback;
 use agentscope_core::{Error, ErrorKind};
 use std::{error::Error as StdError, io};
+use url::Url;
 
 /// What a failure of the client means; `peer` is who was asked, such as `api.openai.com`.
 ///
 /// The URL is left out of what is told, because it may carry a key.
 pub fn trouble(error: reqwest::Error, peer: &str) -> Error {
+    let proxy = error.url().and_then(proxy_for);
     let error = error.without_url();
     if let Some(ours) = find::<Error>(&error) {
         return ours.clone(); // what the guard has said
     }
-    let (kind, message) = describe(&error, peer);
+    let (kind, message) = describe(&error, peer, proxy);
     Error::new(kind, message).with_source(error)
 }
 
-fn describe(error: &reqwest::Error, peer: &str) -> (ErrorKind, String) {
+/// An address as it can be told: without what may be secret in it, which is a user, a password, a query and a fragment. It need
+/// not be a valid one.
+pub fn shown(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or(url);
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = url.split_at(start);
+    let (authority, path) = rest.split_at(rest.find(['/', '\\']).unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}{host}{path}")
+}
+
+/// The proxy of the environment for an address, and the variable that names it, unless NO_PROXY excepts it.
+fn proxy_for(url: &Url) -> Option<(&'static str, String)> {
+    let variables = match url.scheme() {
+        _ if is_loopback(url) => return None,
+        "https" => ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
+        _ => ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"],
+    };
+    let mut named = variables.into_iter().filter_map(|it| Some((it, std::env::var(it).ok()?)));
+    named.find(|(_, proxy)| !proxy.is_empty()).map(|(variable, proxy)| (variable, shown(&proxy)))
+}
+
+fn describe(error: &reqwest::Error, peer: &str, proxy: Option<(&str, String)>) -> (ErrorKind, String) {
     if let Some(tls) = find::<rustls::Error>(error) {
         return describe_tls(tls, peer);
     }
@@ -30,6 +55,13 @@ fn describe(error: &reqwest::Error, peer: &str) -> (ErrorKind, String) {
                 format!("the request to {peer} cannot be built: check its address and headers"),
             )
         };
+    }
+    if let Some((variable, proxy)) = proxy.filter(|_| error.is_connect()) {
+        let message = format!(
+            "{peer} cannot be reached: check its address and the network, and the proxy {proxy} that {variable} names, or name {peer} \
+             in NO_PROXY"
+        );
+        return (ErrorKind::Unavailable, message);
     }
     if error.is_dns() {
         let message =
@@ -52,9 +84,7 @@ fn describe(error: &reqwest::Error, peer: &str) -> (ErrorKind, String) {
         let message = if refused {
             format!("nothing listens at {peer}: start the server, or correct the address")
         } else {
-            format!(
-                "{peer} cannot be reached: check its address, the network, and HTTPS_PROXY where there is a proxy"
-            )
+            format!("{peer} cannot be reached: check its address and the network")
         };
         return (ErrorKind::Unavailable, message);
     }

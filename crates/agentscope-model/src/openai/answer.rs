@@ -3,9 +3,9 @@
 use super::{
     Settings,
     decode::Decoder,
-    encode::Body,
+    encode::Body as Written,
     endpoint::Endpoint,
-    fault::{Response as Refusal, Server, retry_after},
+    fault::{self, Response as Refusal, Server, retry_after},
 };
 use crate::{media::Inlined, sse::Frames};
 use agentscope_core::{Context, Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Result, ToolChoice};
@@ -13,7 +13,7 @@ use agentscope_net::{
     client,
     reqwest::{
         Response,
-        header::{CONTENT_TYPE, LOCATION, RETRY_AFTER},
+        header::{CONTENT_ENCODING, LOCATION, RETRY_AFTER},
     },
     trouble,
 };
@@ -56,6 +56,8 @@ pub(super) struct Answer {
     /// Something was given away: it cannot be said again otherwise.
     said: bool,
     tries: u32,
+    /// The request was sent without being told which tool to call.
+    free_choice: bool,
 }
 
 enum Phase {
@@ -72,10 +74,16 @@ struct Reading {
     response: Response,
     frames: Frames,
     decoder: Decoder,
-    /// The body of an answer that is not streamed.
-    whole: Option<Vec<u8>>,
-    /// Nothing has come yet, and the server does not say what will.
-    unsure: bool,
+    body: Body,
+}
+
+/// What a body is. Its first bytes tell, and nothing else does: some servers stream though they were not asked to, some do not
+/// though they were, and some refuse by JSON under the content type of a stream.
+enum Body {
+    /// Nothing but white space has come, by which some keep a connection alive.
+    Unknown,
+    Stream,
+    Whole(Vec<u8>),
 }
 
 /// What failed, and whether the same request may be sent again.
@@ -92,7 +100,16 @@ impl From<Error> for Failure {
 
 impl Answer {
     pub(super) fn stream(model: Arc<Settings>, req: ModelRequest, cx: Context) -> ModelStream {
-        let answer = Self { model, req, cx, phase: Phase::Ask, out: VecDeque::new(), said: false, tries: 0 };
+        let answer = Self {
+            model,
+            req,
+            cx,
+            phase: Phase::Ask,
+            out: VecDeque::new(),
+            said: false,
+            tries: 0,
+            free_choice: false,
+        };
         Box::pin(futures_util::stream::unfold(Box::new(answer), |mut answer| async move {
             let next = answer.next().await?;
             Some((next, answer))
@@ -165,7 +182,8 @@ impl Answer {
         let model = Arc::clone(&self.model);
         let Endpoint { url, headers, peer } = model.endpoint()?;
         let media = Inlined::of(&self.req, model.provider).await?;
-        let body = Body {
+        self.free_choice = model.free_choice.load(Relaxed);
+        let body = Written {
             req: &self.req,
             model: &model.card.name,
             provider: model.provider,
@@ -173,7 +191,7 @@ impl Answer {
             media: &media,
             stream: model.stream,
             sees: model.card.input_types.iter().any(|it| it.starts_with("image/")),
-            free_choice: model.free_choice.load(Relaxed),
+            free_choice: self.free_choice,
         };
         let body = Bytes::from(body.encode()?);
         let sent = client(url)?.post(url.clone()).headers(headers.clone()).body(body).send();
@@ -184,17 +202,16 @@ impl Answer {
         if !response.status().is_success() {
             return Err(self.refused(response).await);
         }
-        let kind = response.headers().get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
-        // Some servers stream though they were not asked to, and some do not though they were.
-        let unsure = !kind.starts_with("text/event-stream");
-        let streams = !unsure || (model.stream && !kind.contains("json") && !kind.contains("html"));
+        let coding = response.headers().get(CONTENT_ENCODING).and_then(|it| it.to_str().ok());
+        if let Some(coding) = coding.filter(|it| !it.is_empty() && *it != "identity") {
+            return Err(fault::compressed(peer, coding).into());
+        }
         let sound_type = format!("audio/{}", self.sound_format());
         self.phase = Phase::Read(Box::new(Reading {
             response,
             frames: Frames::default(),
             decoder: Decoder::new(peer.clone(), sound_type),
-            whole: (!streams).then(Vec::new),
-            unsure,
+            body: Body::Unknown,
         }));
         Ok(())
     }
@@ -202,7 +219,7 @@ impl Answer {
     /// Takes in the next bytes.
     async fn read(&mut self) -> Result<(), Failure> {
         let Phase::Read(reading) = &mut self.phase else { return Ok(()) };
-        let Reading { response, frames, decoder, whole, unsure } = &mut **reading;
+        let Reading { response, frames, decoder, body } = &mut **reading;
         let out = &mut self.out;
         let peer = &self.model.endpoint()?.peer;
         let limit = match (decoder.is_finished(), self.said) {
@@ -222,25 +239,25 @@ impl Answer {
             }
             Err(_) => return Err(self.silent(peer, limit, "said nothing more")),
         };
-        if let Some(chunk) = &chunk
-            && std::mem::take(unsure)
-            && whole.is_none()
-            && !Frames::may_begin_with(chunk)
-        {
-            *whole = Some(Vec::new());
+        if let (Some(chunk), Body::Unknown) = (&chunk, &*body) {
+            let begun = chunk.trim_ascii_start();
+            if begun.is_empty() {
+                return Ok(());
+            }
+            *body = if Frames::may_begin_with(begun) { Body::Stream } else { Body::Whole(Vec::new()) };
         }
-        match (chunk, whole) {
-            (Some(chunk), Some(whole)) if whole.len() + chunk.len() > BODY_LIMIT => {
+        match (chunk, body) {
+            (Some(chunk), Body::Whole(whole)) if whole.len() + chunk.len() > BODY_LIMIT => {
                 let message = format!("the answer of {peer} has more than {BODY_LIMIT} bytes");
                 return Err(Error::new(ErrorKind::Protocol, message).into());
             }
-            (Some(chunk), Some(whole)) => {
+            (Some(chunk), Body::Whole(whole)) => {
                 whole.extend_from_slice(&chunk);
                 return Ok(());
             }
-            (None, Some(whole)) => decoder.whole(whole, out)?,
-            (Some(chunk), None) => frames.feed(&chunk, |event, data| decoder.frame(event, data, out))?,
-            (None, None) => {
+            (None, Body::Whole(whole)) => decoder.whole(whole, out)?,
+            (Some(chunk), _) => frames.feed(&chunk, |event, data| decoder.frame(event, data, out))?,
+            (None, _) => {
                 frames.end(|event, data| decoder.frame(event, data, out))?;
                 decoder.end(out)?;
             }
@@ -278,8 +295,8 @@ impl Answer {
             server.refused(&Refusal { status, retry_after, location: location.as_deref(), body: &body });
         // A server that does not let itself be told which tool to call is asked again, and leaves it to the model.
         let told = matches!(self.req.tool_choice, ToolChoice::Required | ToolChoice::Tool(_));
-        if status == 400 && told && body_names(&body, "tool_choice") && !model.free_choice.swap(true, Relaxed)
-        {
+        if status == 400 && told && !self.free_choice && body_names(&body, "tool_choice") {
+            model.free_choice.store(true, Relaxed);
             return Failure { error: error.with_retry_after(Duration::ZERO), again: true };
         }
         error.into()

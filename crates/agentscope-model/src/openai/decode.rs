@@ -11,6 +11,9 @@ use agentscope_core::{CallId, Error, ErrorKind, FinishReason, ModelDelta, Name, 
 use serde_json::Value;
 use std::collections::VecDeque;
 
+/// The field of a call in which Gemini signs its thoughts.
+pub(super) const EXTRA_CONTENT: &str = "extra_content";
+
 pub(crate) struct Decoder {
     /// Who answers, for what is told of errors.
     peer: Name,
@@ -42,6 +45,8 @@ struct Call {
     name: Name,
     /// Arguments that came before the name.
     early: String,
+    /// What has to be sent back with it, until it is given away.
+    extra: Option<Value>,
     /// How deep the arguments are nested, to know whether they are whole.
     shape: Shape,
 }
@@ -88,12 +93,12 @@ impl Decoder {
             return Err(fault::in_band(&self.peer, data));
         }
         match serde_json::from_slice(data) {
-            Ok(chunk) => self.take(chunk, out),
+            Ok(chunk) => self.take(chunk, data, out),
             // No more than a guess at why it failed, but a cheap one: whole letters stay as they are.
             Err(_) if memchr::memmem::find(data, b"\\u").is_some() => {
                 let mended = self.surrogates.mend(data);
                 let chunk = self.chunk(&mended)?;
-                self.take(chunk, out)
+                self.take(chunk, &mended, out)
             }
             Err(error) => Err(fault::no_chunk(&self.peer, data, &error)),
         }
@@ -104,11 +109,14 @@ impl Decoder {
     /// # Errors
     /// What the server reports; [`ErrorKind::Protocol`] for what is no answer.
     pub(crate) fn whole(&mut self, body: &[u8], out: &mut VecDeque<ModelDelta>) -> Result<()> {
-        let chunk = self.chunk(body)?;
-        if chunk.choices.is_empty() && chunk.error.is_none() && !is_error(&chunk) {
+        let mut chunk = self.chunk(body)?;
+        if chunk.choices.is_empty() && !is_error(&chunk) {
             return Err(fault::no_answer(&self.peer, body));
         }
-        self.take(chunk, out)?;
+        for choice in &mut chunk.choices {
+            choice.delta = choice.message.take().or(choice.delta.take());
+        }
+        self.take(chunk, body, out)?;
         self.done(out)
     }
 
@@ -165,11 +173,9 @@ impl Decoder {
         serde_json::from_slice(data).map_err(|error| fault::no_chunk(&self.peer, data, &error))
     }
 
-    fn take(&mut self, chunk: Chunk<'_>, out: &mut VecDeque<ModelDelta>) -> Result<()> {
+    fn take(&mut self, chunk: Chunk<'_>, data: &[u8], out: &mut VecDeque<ModelDelta>) -> Result<()> {
         if is_error(&chunk) {
-            let (error, message, detail) = (chunk.error, chunk.message, chunk.detail);
-            let report = error.or(message).or(detail).unwrap_or(Value::Null);
-            return Err(fault::reported(&self.peer, &report));
+            return Err(fault::in_band(&self.peer, data));
         }
         for choice in chunk.choices {
             // Several choices are several answers; only one was asked for.
@@ -184,23 +190,33 @@ impl Decoder {
     }
 
     fn choice(&mut self, choice: Choice<'_>, out: &mut VecDeque<ModelDelta>) -> Result<()> {
-        self.delta(choice.delta, out);
+        self.delta(choice.delta.or(choice.message).unwrap_or_default(), out);
         if let Some(usage) = choice.usage {
             out.push_back(ModelDelta::Usage(usage.into()));
         }
-        match choice.finish_reason.as_deref() {
-            None | Some("") => {}
-            Some("stop" | "tool_calls" | "function_call" | "eos" | "stop_sequence") => {
+        if let Some(error) = choice.error.filter(|error| !is_nothing(error)) {
+            return Err(fault::reported(&self.peer, &error));
+        }
+        let reason = choice.finish_reason.as_deref().unwrap_or_default();
+        match reason.to_ascii_lowercase().as_str() {
+            "" => {}
+            "stop" | "tool_calls" | "function_call" | "eos" | "eos_token" | "stop_sequence" | "end_turn" => {
                 self.finish.get_or_insert(FinishReason::Stop);
             }
-            Some("length" | "max_tokens") => self.finish = Some(FinishReason::Length),
-            Some("content_filter") => self.finish = Some(FinishReason::ContentFilter),
-            Some(reason @ ("insufficient_system_resource" | "error" | "abort")) => {
+            // The second is Gemini's, the third Mistral's.
+            "length" | "max_tokens" | "model_length" => self.finish = Some(FinishReason::Length),
+            // The first is Zhipu's, the second Gemini's.
+            "sensitive" | "safety" => self.finish = Some(FinishReason::ContentFilter),
+            filter if filter.starts_with("content_filter") => {
+                self.finish = Some(FinishReason::ContentFilter);
+            }
+            // The first is DeepSeek's, the second Zhipu's.
+            "insufficient_system_resource" | "network_error" | "error" | "abort" => {
                 let message =
                     format!("{} gave up in the middle of its answer ({reason}): try again", self.peer);
                 return Err(Error::new(ErrorKind::Unavailable, message));
             }
-            Some(other) => self.finish = Some(FinishReason::Other(other.into())),
+            _ => self.finish = Some(FinishReason::Other(reason.into())),
         }
         Ok(())
     }
@@ -209,13 +225,15 @@ impl Decoder {
         // Some servers fill both; they are the same then.
         let thoughts =
             if delta.reasoning_content.0.is_empty() { delta.reasoning.0 } else { delta.reasoning_content.0 };
-        if !thoughts.is_empty() {
-            let block = self.thinking_block();
-            out.push_back(ModelDelta::Thinking { block, delta: thoughts.into_owned() });
+        for thoughts in [thoughts, delta.content.thoughts.into()] {
+            if !thoughts.is_empty() {
+                let block = self.thinking_block();
+                out.push_back(ModelDelta::Thinking { block, delta: thoughts.into_owned() });
+            }
         }
-        if !delta.content.0.is_empty() {
+        if !delta.content.text.is_empty() {
             let block = self.text_block();
-            out.push_back(ModelDelta::Text { block, delta: delta.content.0.into_owned() });
+            out.push_back(ModelDelta::Text { block, delta: delta.content.text.into_owned() });
         }
         if !delta.refusal.0.is_empty() {
             let block = self.text_block();
@@ -259,36 +277,49 @@ impl Decoder {
     }
 
     fn call(&mut self, piece: CallDelta<'_>, out: &mut VecDeque<ModelDelta>) {
-        let id = piece.id.as_deref().unwrap_or_default();
-        let name = piece.function.name.as_deref().unwrap_or_default();
-        let at = self.place(piece.index, id, name);
+        let at = self.place(&piece);
         let Some(call) = self.calls.get_mut(at) else { return };
+        let name = piece.function.name.as_deref().unwrap_or_default();
         let mut arguments = piece.function.arguments.0;
         call.shape.add(&arguments);
-        if call.name.is_empty() {
-            if name.is_empty() {
-                call.early.push_str(&arguments);
-                return;
-            }
+        call.extra = piece.extra_content.or(call.extra.take());
+        let is_named = call.name.is_empty() && !name.is_empty();
+        if is_named {
             call.name = name.into();
             if !call.early.is_empty() {
                 arguments = (std::mem::take(&mut call.early) + &arguments).into();
             }
-        } else if arguments.is_empty() {
+        }
+        if call.name.is_empty() {
+            call.early.push_str(&arguments);
             return;
         }
-        out.push_back(ModelDelta::ToolCall {
-            block: call.block,
-            id: call.id.clone(),
-            name: call.name.clone(),
-            delta: arguments.into_owned(),
-        });
+        if is_named || !arguments.is_empty() {
+            out.push_back(ModelDelta::ToolCall {
+                block: call.block,
+                id: call.id.clone(),
+                name: call.name.clone(),
+                delta: arguments.into_owned(),
+            });
+        }
+        if let Some(value) = call.extra.take() {
+            out.push_back(ModelDelta::Extra { block: call.block, key: EXTRA_CONTENT.to_owned(), value });
+        }
     }
 
-    /// Which call a piece belongs to. Some servers leave the index out, and some give each call the index 0 and an id of its own.
-    fn place(&mut self, index: Option<u32>, id: &str, name: &str) -> usize {
-        let is_new =
-            |call: &Call| !id.is_empty() && !call.id.is_empty() && *call.id != *id && !name.is_empty();
+    /// Which call a piece belongs to. Some servers leave the index out, and some give each call the index 0, with an id of its
+    /// own or without any: a tool that is named again, with arguments from their beginning, is called again.
+    fn place(&mut self, piece: &CallDelta<'_>) -> usize {
+        let index = piece.index;
+        let id = piece.id.as_deref().unwrap_or_default();
+        let name = piece.function.name.as_deref().unwrap_or_default();
+        let begins = piece.function.arguments.0.trim_start().starts_with('{');
+        let is_new = |call: &Call| {
+            let is_other = !id.is_empty() && !call.id.is_empty() && *call.id != *id;
+            let is_told_apart = index.is_some() && !id.is_empty();
+            let again = begins && call.shape.is_complete() && !is_told_apart;
+            !name.is_empty() && (is_other || again)
+        };
         let known = match index {
             Some(_) => self.calls.iter().rposition(|call| call.index == index),
             None if !id.is_empty() => self.calls.iter().rposition(|call| *call.id == *id),
@@ -308,6 +339,7 @@ impl Decoder {
             id: id.into(),
             name: "".into(),
             early: String::new(),
+            extra: None,
             shape: Shape::default(),
         };
         self.calls.push(call);
@@ -325,7 +357,21 @@ fn is_error(chunk: &Chunk<'_>) -> bool {
     let alone = chunk.choices.is_empty()
         && chunk.usage.is_none()
         && (chunk.message.is_some() || chunk.detail.is_some());
-    chunk.error.is_some() || alone || chunk.object.as_deref() == Some("error")
+    let is_failed = |base: &Value| base.get("status_code").is_some_and(|code| *code != 0);
+    chunk.error.as_ref().is_some_and(|error| !is_nothing(error))
+        || alone
+        || chunk.object.as_deref() == Some("error")
+        || chunk.base_resp.as_ref().is_some_and(is_failed)
+}
+
+/// Whether an error is none: some servers put the field into each chunk.
+fn is_nothing(error: &Value) -> bool {
+    match error {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
 }
 
 impl From<WireUsage> for Usage {
@@ -342,6 +388,7 @@ impl From<WireUsage> for Usage {
 /// Whether a JSON object is whole, byte by byte: nothing is kept and nothing is read twice.
 #[derive(Default)]
 struct Shape {
+    begun: bool,
     depth: i64,
     in_text: bool,
     escaped: bool,
@@ -354,7 +401,7 @@ impl Shape {
                 _ if self.escaped => self.escaped = false,
                 b'\\' if self.in_text => self.escaped = true,
                 b'"' => self.in_text = !self.in_text,
-                b'{' | b'[' if !self.in_text => self.depth += 1,
+                b'{' | b'[' if !self.in_text => (self.begun, self.depth) = (true, self.depth + 1),
                 b'}' | b']' if !self.in_text => self.depth -= 1,
                 _ => {}
             }
@@ -363,6 +410,10 @@ impl Shape {
 
     fn is_whole(&self) -> bool {
         self.depth == 0 && !self.in_text
+    }
+
+    fn is_complete(&self) -> bool {
+        self.begun && self.is_whole()
     }
 }
 

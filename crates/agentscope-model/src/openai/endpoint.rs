@@ -2,7 +2,11 @@
 
 use super::Settings;
 use agentscope_core::{Error, ErrorKind, Name, Result};
-use agentscope_net::{Url, reqwest::header::HeaderMap};
+use agentscope_net::{Url, reqwest::header::HeaderMap, shown};
+use std::borrow::Cow;
+
+/// What the name of a secret parameter of an address has in it.
+const SECRET: [&str; 6] = ["auth", "key", "pass", "secret", "sig", "token"];
 
 /// Where requests go, with what is the same in each of them.
 #[derive(Clone)]
@@ -24,13 +28,22 @@ impl Endpoint {
         };
         Ok(Self { headers: settings.head()?, peer, url })
     }
+
+    /// What is secret in the address.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let is_secret = |name: &str| SECRET.iter().any(|it| name.to_lowercase().contains(it));
+        let parameters = self.url.query_pairs().filter(move |(name, _)| is_secret(name));
+        self.url.password().map(Cow::Borrowed).into_iter().chain(parameters.map(|(_, value)| value))
+    }
 }
 
 fn address(base_url: &str) -> Result<Url> {
     let base = base_url.trim_end_matches('/');
     let invalid = |why: String| {
-        let message =
-            format!("`{base}` is no base URL of an API ({why}): give one such as http://localhost:8000/v1");
+        let message = format!(
+            "`{}` is no base URL of an API ({why}): give one such as http://localhost:8000/v1",
+            shown(base)
+        );
         Error::new(ErrorKind::InvalidInput, message)
     };
     let url: Url = base.parse().map_err(|error| invalid(format!("{error}")))?;

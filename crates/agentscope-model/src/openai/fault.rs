@@ -2,6 +2,7 @@
 
 use super::{provider::Provider, wire::is_json};
 use agentscope_core::{Error, ErrorKind};
+use agentscope_net::shown;
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +10,7 @@ use std::time::{Duration, SystemTime};
 const TOLD: usize = 300;
 
 /// What the words of providers for a request that is too long have in common.
-const OVERFLOW: [&str; 14] = [
+const OVERFLOW: [&str; 20] = [
     "context_length_exceeded",
     "context length",
     "context window",
@@ -24,6 +25,12 @@ const OVERFLOW: [&str; 14] = [
     "exceeded model token limit",
     "reduce the length",
     "token limit",
+    "prompt length",
+    "exceeds max length",
+    "`inputs` tokens",
+    "token count of",
+    "too many input tokens",
+    "reduce your message size",
 ];
 
 /// Who answered, for sentences about it.
@@ -59,7 +66,7 @@ impl Server<'_> {
         }
         let (kind, message) = match status {
             300..400 => {
-                let to = response.location.map(|to| format!(" to {}", clean(to))).unwrap_or_default();
+                let to = response.location.map(|to| format!(" to {}", clean(&shown(to)))).unwrap_or_default();
                 let message = format!(
                     "{address} redirects{to}, which is not followed with a key: give the address that it redirects to as base URL"
                 );
@@ -76,6 +83,11 @@ impl Server<'_> {
                 ErrorKind::Exhausted,
                 format!("the account at {address} has no credit left{said}: top it up"),
             ),
+            // MiniMax says so with 429 or 500, others with 403.
+            400.. if is_used_up(&code, &said) => (
+                ErrorKind::Exhausted,
+                format!("the quota at {address} is used up{said}: raise it, or use another model"),
+            ),
             403 => (
                 ErrorKind::Unauthorized,
                 format!(
@@ -91,10 +103,6 @@ impl Server<'_> {
             408 => {
                 (ErrorKind::Timeout, format!("{address} gave up waiting for the request{said}: try again"))
             }
-            429 if is_used_up(&code, &said) => (
-                ErrorKind::Exhausted,
-                format!("the quota at {address} is used up{said}: raise it, or use another model"),
-            ),
             429 => (
                 ErrorKind::RateLimited,
                 format!("{address} takes no more requests for now{said}: wait, or use another model"),
@@ -148,20 +156,22 @@ pub(super) fn in_band(peer: &str, data: &[u8]) -> Error {
 
 /// An error that a server reports in place of a chunk or an answer, under the status of a success.
 pub(super) fn reported(peer: &str, report: &Value) -> Error {
-    let (code, said) = (code_of(report), message_of(report));
-    let status =
-        report.get("code").or_else(|| report.get("status")).or_else(|| report.get("error")?.get("code"));
-    let status = status.and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
-    let kind = if is_overflow(status, &code, &said) {
-        ErrorKind::ContextOverflow
-    } else if is_filtered(&code, &said) {
+    let (status, code, said) = (status_of(report), code_of(report), message_of(report));
+    let kind = if is_filtered(&code, &said) {
         ErrorKind::Refused
-    } else if is_used_up(&code, &said) {
+    } else if status == 402 || is_used_up(&code, &said) {
         ErrorKind::Exhausted
     } else if status == 429 || code.contains("rate_limit") {
         ErrorKind::RateLimited
-    } else if status == 401 || code.contains("invalid_api_key") || code.contains("authentication") {
+    } else if is_overflow(status, &code, &said) {
+        ErrorKind::ContextOverflow
+    } else if matches!(status, 401 | 403)
+        || code.contains("invalid_api_key")
+        || code.contains("authentication")
+    {
         ErrorKind::Unauthorized
+    } else if status == 404 {
+        ErrorKind::NotFound
     } else if (400..500).contains(&status) || code.contains("invalid_request") {
         ErrorKind::InvalidInput
     } else {
@@ -195,6 +205,15 @@ pub(super) fn no_answer(peer: &str, _: &[u8]) -> Error {
     Error::new(ErrorKind::Protocol, message)
 }
 
+/// An answer that cannot be read because it is compressed.
+pub(super) fn compressed(peer: &str, coding: &str) -> Error {
+    let message = format!(
+        "{peer} compresses its answers ({}), though it was not asked to: turn that off there or in a proxy before it",
+        clean(coding)
+    );
+    Error::new(ErrorKind::Protocol, message)
+}
+
 /// The wait that a `Retry-After` asks for: seconds, or a date, as in RFC 9110, section 10.2.3.
 pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
@@ -205,15 +224,34 @@ pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(at.duration_since(now).unwrap_or_default())
 }
 
+/// Where a report says what happened. Gemini puts a list around it, MiniMax has a name of its own.
+fn inner(report: &Value) -> &Value {
+    let report = report.as_array().and_then(|reports| reports.first()).unwrap_or(report);
+    let inner = ["error", "base_resp"].iter().filter_map(|key| report.get(*key)).find(|it| !it.is_null());
+    inner.unwrap_or(report)
+}
+
+/// The status of HTTP that a report names, which some write as a text; 0 if it names none.
+fn status_of(report: &Value) -> u16 {
+    let named =
+        ["code", "status", "http_code"].iter().flat_map(|key| [inner(report).get(*key), report.get(*key)]);
+    let status = named.flatten().find_map(|status| match status {
+        Value::String(status) => status.parse().ok(),
+        status => u16::try_from(status.as_u64()?).ok(),
+    });
+    status.unwrap_or(0)
+}
+
 /// What a report says for people.
 fn message_of(report: &Value) -> String {
-    let inner = report.get("error").unwrap_or(report);
-    let said = match inner {
+    let said = match inner(report) {
         Value::String(said) => Some(said.clone()),
-        inner => ["message", "detail", "error_msg", "msg"].iter().find_map(|key| match inner.get(*key)? {
-            Value::String(said) => Some(said.clone()),
-            Value::Null => None,
-            other => Some(other.to_string()),
+        inner => ["message", "detail", "error_msg", "msg", "status_msg"].iter().find_map(|key| {
+            match inner.get(*key)? {
+                Value::String(said) => Some(said.clone()),
+                Value::Null => None,
+                other => Some(other.to_string()),
+            }
         }),
     };
     said.unwrap_or_default()
@@ -221,8 +259,7 @@ fn message_of(report: &Value) -> String {
 
 /// The words by which a report names its kind, in lower case.
 fn code_of(report: &Value) -> String {
-    let inner = report.get("error").unwrap_or(report);
-    let words = ["code", "type"].iter().filter_map(|key| inner.get(*key)?.as_str());
+    let words = ["code", "type"].iter().filter_map(|key| inner(report).get(*key)?.as_str());
     words.collect::<Vec<_>>().join(" ").to_lowercase()
 }
 

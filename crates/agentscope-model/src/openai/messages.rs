@@ -2,10 +2,10 @@
 
 use super::{
     encode::Body,
-    part::{Part, Wire, WireCall, WireContent, joined},
+    part::{Part, Wire, WireCall, WireContent, joined, tool_name},
     transcript::{self, History},
 };
-use agentscope_core::{ContentBlock, Msg, Role, ToolCall, ToolResult};
+use agentscope_core::{ContentBlock, ModelRequest, Msg, Role, ToolCall, ToolResult};
 use serde::{
     Serialize, Serializer,
     ser::{Error as _, SerializeSeq},
@@ -77,7 +77,7 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
     }
 
     fn said(&mut self, msg: &'a Msg, blocks: &'a [ContentBlock], first: bool) -> Result<(), S::Error> {
-        let own = msg.role == Role::Assistant && self.is_own(msg);
+        let own = is_own(self.cx.req, msg);
         let calls = blocks.iter().any(|block| matches!(block, ContentBlock::ToolCall(_)));
         match (&mut self.history, msg.role) {
             (_, Role::System) if first => {}
@@ -90,8 +90,9 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
         }
         self.flush()?;
         let role = match msg.role {
-            Role::System if first || self.cx.ways().system_anywhere => "system",
-            Role::Assistant if own || calls => "assistant",
+            _ if calls => "assistant", // nobody else may call a tool
+            Role::System if (first && self.count == 0) || self.cx.ways().system_anywhere => "system",
+            Role::Assistant if own => "assistant",
             _ => "user",
         };
         let mut wire = Wire { role, ..Wire::default() };
@@ -101,7 +102,7 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
         }
         wire.content = self.content(blocks, role == "assistant");
         if calls {
-            wire.tool_calls = blocks.iter().filter_map(WireCall::of).collect();
+            wire.tool_calls = blocks.iter().filter_map(|block| WireCall::of(self.cx, block)).collect();
             if self.cx.ways().wants_thoughts {
                 wire.reasoning_content = joined(blocks.iter().filter_map(|block| match block {
                     ContentBlock::Thinking { thinking, .. } => Some(thinking.as_str()),
@@ -115,12 +116,6 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
             _ => None,
         }));
         Ok(())
-    }
-
-    /// Whether a message of the assistant was said by who shall answer.
-    fn is_own(&self, msg: &Msg) -> bool {
-        let speaker = &self.cx.req.speaker;
-        speaker.is_empty() || msg.name == *speaker
     }
 
     fn content(&self, blocks: &'a [ContentBlock], assistant: bool) -> WireContent<'a> {
@@ -140,6 +135,9 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
 
     /// A hint is shown as words of the user.
     fn hint(&mut self, text: &'a str) -> Result<(), S::Error> {
+        if text.is_empty() {
+            return Ok(());
+        }
         if let Some(history) = &mut self.history {
             history.say("user", text);
             return self.settle();
@@ -169,7 +167,7 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
     }
 
     fn tool(&mut self, id: &'a str, name: &'a str, text: Cow<'a, str>) -> Result<(), S::Error> {
-        let name = self.cx.ways().names_tools.then_some(Cow::Borrowed(name));
+        let name = self.cx.ways().names_tools.then(|| tool_name(self.cx, name));
         let content = WireContent::Text(text);
         self.put(&Wire { role: "tool", tool_call_id: Some(id), name, content, ..Wire::default() })
     }
@@ -223,6 +221,11 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
     fn close(&mut self) -> Result<(), S::Error> {
         self.flush()
     }
+}
+
+/// Whether a message was said by who shall answer.
+pub(crate) fn is_own(req: &ModelRequest, msg: &Msg) -> bool {
+    msg.role == Role::Assistant && (req.speaker.is_empty() || msg.name == req.speaker)
 }
 
 fn is_border(block: &ContentBlock) -> bool {

@@ -1,9 +1,13 @@
 //! One message on the wire, and the parts of its content.
 
-use super::{encode::Body, provider::Ways};
+use super::{
+    decode::EXTRA_CONTENT,
+    encode::Body,
+    provider::{Provider, Ways},
+};
 use agentscope_core::{ContentBlock, Media, Source, ToolCall};
 use serde::{Serialize, Serializer, de::IgnoredAny};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::borrow::Cow;
 
 #[derive(Default, Serialize)]
@@ -97,10 +101,14 @@ impl<'a> Part<'a> {
             ContentBlock::Text { text, .. } => (!text.is_empty()).then(|| Self::Text(text.into())),
             // The words of a sound that the model made are a text beside it, and no provider takes a picture from itself.
             _ if assistant => None,
-            ContentBlock::Image(media) if images => Some(Self::Image(address(cx, media))),
-            ContentBlock::Video(media) if films => Some(Self::Video(address(cx, media))),
+            ContentBlock::Image(media) if images && is_there(cx, media) => {
+                Some(Self::Image(address(cx, media)))
+            }
+            ContentBlock::Video(media) if films && is_there(cx, media) => {
+                Some(Self::Video(address(cx, media)))
+            }
             ContentBlock::Audio(media) if sounds => Some(Self::sound(cx, media)),
-            ContentBlock::File(media) if files => {
+            ContentBlock::File(media) if files && is_data(cx, media) => {
                 let name = media.name.as_deref().unwrap_or("file");
                 Some(Self::File { name, data: address(cx, media) })
             }
@@ -134,6 +142,19 @@ impl<'a> Part<'a> {
             Cow::Borrowed(data)
         };
         Self::Audio { data, format }
+    }
+}
+
+/// Whether a provider can find a file: it is in the message, was read, or is on the web.
+fn is_there(cx: &Body<'_>, media: &Media) -> bool {
+    media.local_path().is_none() || is_data(cx, media)
+}
+
+/// Whether the bytes of a file are here.
+fn is_data(cx: &Body<'_>, media: &Media) -> bool {
+    match &media.source {
+        Source::Url { url, .. } => url.starts_with("data:") || cx.media.find(url).is_some(),
+        _ => true,
     }
 }
 
@@ -174,20 +195,39 @@ pub(super) struct WireCall<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     function: Called<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<&'a Value>,
 }
 
 #[derive(Serialize)]
 struct Called<'a> {
-    name: &'a str,
+    name: Cow<'a, str>,
     arguments: &'a str,
 }
 
 impl<'a> WireCall<'a> {
-    pub(super) fn of(block: &'a ContentBlock) -> Option<Self> {
+    pub(super) fn of(cx: &Body<'_>, block: &'a ContentBlock) -> Option<Self> {
         let ContentBlock::ToolCall(call) = block else { return None };
-        let function = Called { name: &call.name, arguments: arguments(call) };
-        Some(Self { id: &call.id, kind: "function", function })
+        let function = Called { name: tool_name(cx, &call.name), arguments: arguments(call) };
+        // Some of those with a name refuse fields that they do not know.
+        let is_theirs = cx.provider == Provider::Other;
+        let extra_content = call.extra.get(EXTRA_CONTENT).filter(|_| is_theirs);
+        Some(Self { id: &call.id, kind: "function", function, extra_content })
     }
+}
+
+/// A tool's name as OpenAI takes it: 1 to 64 of `a-zA-Z0-9_-`. One that a model has made up may be another, and a server that
+/// minds would refuse each request from then on.
+pub(super) fn tool_name<'a>(cx: &Body<'_>, name: &'a str) -> Cow<'a, str> {
+    let fits = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-');
+    let is_one = (1..=64).contains(&name.len()) && name.chars().all(fits);
+    if is_one || cx.req.tools.iter().any(|tool| *tool.name == *name) {
+        return Cow::Borrowed(name);
+    }
+    if name.is_empty() {
+        return Cow::Borrowed("_");
+    }
+    name.chars().take(64).map(|it| if fits(it) { it } else { '_' }).collect()
 }
 
 /// The arguments as the model wrote them. Servers parse them, and some fail at what is no object; the model has been told in the

@@ -6,6 +6,7 @@ use agentscope_core::{
 use serde_json::json;
 
 mod formatters;
+mod histories;
 
 /// The body of a request, as the server reads it.
 fn body(req: &ModelRequest, provider: Provider) -> Value {

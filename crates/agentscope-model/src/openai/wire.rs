@@ -2,7 +2,7 @@
 
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
 use std::{borrow::Cow, fmt, ops::Deref};
@@ -13,6 +13,7 @@ use std::{borrow::Cow, fmt, ops::Deref};
 pub(super) struct Chunk<'a> {
     #[serde(borrow, deserialize_with = "or_default")]
     pub(super) choices: Vec<Choice<'a>>,
+    #[serde(deserialize_with = "lenient")]
     pub(super) usage: Option<WireUsage>,
     /// In OpenAI's own errors an object, elsewhere a text.
     pub(super) error: Option<Value>,
@@ -22,25 +23,33 @@ pub(super) struct Chunk<'a> {
     /// The text of an error that stands alone.
     pub(super) message: Option<Value>,
     pub(super) detail: Option<Value>,
+    /// MiniMax says here how it went, in each chunk; 0 is well.
+    pub(super) base_resp: Option<Value>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct Choice<'a> {
     pub(super) index: Option<u32>,
-    #[serde(borrow, alias = "message", deserialize_with = "or_default")]
-    pub(super) delta: Delta<'a>,
+    #[serde(borrow)]
+    pub(super) delta: Option<Delta<'a>>,
+    /// Of a whole answer; Perplexity also sends one beside each delta, with all words so far.
+    #[serde(borrow)]
+    pub(super) message: Option<Delta<'a>>,
     #[serde(borrow)]
     pub(super) finish_reason: Option<Text<'a>>,
     /// Moonshot tells it here.
+    #[serde(deserialize_with = "lenient")]
     pub(super) usage: Option<WireUsage>,
+    /// OpenRouter tells here what went wrong.
+    pub(super) error: Option<Value>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct Delta<'a> {
     #[serde(borrow)]
-    pub(super) content: Words<'a>,
+    pub(super) content: Content<'a>,
     #[serde(borrow)]
     pub(super) reasoning_content: Words<'a>,
     /// As vLLM, Ollama and OpenRouter call it.
@@ -62,6 +71,8 @@ pub(super) struct CallDelta<'a> {
     pub(super) id: Option<Text<'a>>,
     #[serde(borrow, deserialize_with = "or_default")]
     pub(super) function: FunctionDelta<'a>,
+    /// Gemini's signature of its thoughts, which it wants back.
+    pub(super) extra_content: Option<Value>,
 }
 
 #[derive(Deserialize, Default)]
@@ -86,15 +97,19 @@ pub(super) struct AudioDelta<'a> {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct WireUsage {
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "lenient")]
     pub(super) prompt_tokens: u64,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "lenient")]
     pub(super) completion_tokens: u64,
+    #[serde(deserialize_with = "lenient")]
     pub(super) prompt_tokens_details: Option<InputDetails>,
+    #[serde(deserialize_with = "lenient")]
     pub(super) completion_tokens_details: Option<OutputDetails>,
     /// As DeepSeek calls it.
+    #[serde(deserialize_with = "lenient")]
     pub(super) prompt_cache_hit_tokens: Option<u64>,
     /// As Moonshot calls it.
+    #[serde(deserialize_with = "lenient")]
     pub(super) cached_tokens: Option<u64>,
 }
 
@@ -128,47 +143,75 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// What is of another type than it should be is nothing: an answer is worth more than the count of its tokens.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
+    Value::deserialize(deserializer).map(|value| serde_json::from_value(value).unwrap_or_default())
+}
+
 /// A text; `null` is none, a list of parts is the texts of the parts, an object is its JSON.
 #[derive(Default)]
 pub(super) struct Words<'a>(pub(super) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Words<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(WordsVisitor).map(Words)
+        deserializer.deserialize_any(ContentVisitor).map(|content| Words(content.text))
     }
 }
 
-struct WordsVisitor;
+/// A text as [`Words`], and the thoughts that Mistral puts among its parts.
+#[derive(Default)]
+pub(super) struct Content<'a> {
+    pub(super) text: Cow<'a, str>,
+    pub(super) thoughts: String,
+}
 
-impl<'de> Visitor<'de> for WordsVisitor {
-    type Value = Cow<'de, str>;
+impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ContentVisitor)
+    }
+}
+
+impl<'a> Content<'a> {
+    fn text(text: impl Into<Cow<'a, str>>) -> Self {
+        Self { text: text.into(), thoughts: String::new() }
+    }
+}
+
+struct ContentVisitor;
+
+impl<'de> Visitor<'de> for ContentVisitor {
+    type Value = Content<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text")
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(text))
+        Ok(Content::text(text))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(text.to_owned()))
+        Ok(Content::text(text.to_owned()))
     }
 
     fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(text))
+        Ok(Content::text(text))
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(""))
+        Ok(Content::default())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
-        let mut text = String::new();
+        let (mut text, mut thoughts) = (String::new(), String::new());
         while let Some(part) = parts.next_element::<Value>()? {
-            text.push_str(part.as_str().or_else(|| part.get("text")?.as_str()).unwrap_or_default());
+            match part.get("thinking") {
+                Some(Value::Array(parts)) => thoughts.extend(parts.iter().filter_map(text_of)),
+                Some(thinking) => thoughts.extend(text_of(thinking)),
+                None => text.extend(text_of(&part)),
+            }
         }
-        Ok(Cow::Owned(text))
+        Ok(Content { text: text.into(), thoughts })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
@@ -176,12 +219,16 @@ impl<'de> Visitor<'de> for WordsVisitor {
         while let Some((key, value)) = fields.next_entry()? {
             object.insert(key, value);
         }
-        Ok(Cow::Owned(Value::Object(object).to_string()))
+        Ok(Content::text(Value::Object(object).to_string()))
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(""))
+        Ok(Content::default())
     }
+}
+
+fn text_of(part: &Value) -> Option<&str> {
+    part.as_str().or_else(|| part.get("text")?.as_str())
 }
 
 /// Whether some bytes are JSON at all.

@@ -348,3 +348,88 @@ async fn a_conversation_that_is_too_long_is_told() {
         "the conversation is longer than the model `gpt-4o` takes: This model's maximum context length is 8192 tokens: shorten it, or use a model that takes more"
     );
 }
+
+#[tokio::test]
+async fn an_answer_that_is_compressed_is_told() {
+    let gzip = Answer::new(200, "application/json", &b"\x1f\x8b\x08\x00\x00\x00\x00\x00"[..])
+        .header("content-encoding", "gzip");
+    let (kind, message, asked) = told(gzip, as_it_is).await;
+    assert_eq!((kind, asked), (ErrorKind::Protocol, 1));
+    assert_eq!(
+        message,
+        "HOST compresses its answers (gzip), though it was not asked to: turn that off there or in a proxy before it"
+    );
+}
+
+/// Gemini puts a list around its errors.
+#[tokio::test]
+async fn an_error_in_a_list_is_told() {
+    let list = Answer::json(
+        400,
+        &json!([{"error": {"code": 400, "message": "Function call is missing a thought_signature.", "status": "INVALID_ARGUMENT"}}]),
+    );
+    let (kind, message, _) = told(list, as_it_is).await;
+    assert_eq!(kind, ErrorKind::InvalidInput);
+    assert_eq!(
+        message,
+        "HOST does not accept the request (status 400): Function call is missing a thought_signature"
+    );
+}
+
+#[tokio::test]
+async fn conversations_that_are_too_long_are_known_in_many_words() {
+    for words in [
+        "This model's maximum prompt length is 131072 but the request contains 143000 tokens.", // xAI
+        "Prompt exceeds max length",                                                            // Zhipu
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096.", // text-generation-inference
+        "prompt token count of 130000 exceeds the limit of 128000",                    // Copilot
+        "Range of input length should be [1, 30720]",                                  // DashScope
+        "Too many input tokens",                                                       // Bedrock
+    ] {
+        let (kind, message, _) =
+            told(Answer::json(400, &json!({"error": {"message": words}})), as_it_is).await;
+        assert_eq!(kind, ErrorKind::ContextOverflow, "{message}");
+    }
+}
+
+#[tokio::test]
+async fn secrets_of_an_address_are_told_nowhere() {
+    let server = Server::start(|request: &Request| {
+        Answer::new(307, "text/plain", "")
+            .header("location", format!("https://elsewhere.example{}", request.path))
+    });
+    let with_secrets = |rest: &str| {
+        server.url().replace("http://", &format!("http://user:{KEY}@")) + &format!("?key={KEY}{rest}")
+    };
+    for url in [
+        with_secrets(""),
+        format!("ftp://user:{KEY}@host/v1?key={KEY}"),
+        format!("user:{KEY}@host"),
+        format!("http://user:{KEY}@:0"),
+    ] {
+        let error = failure(&OpenAIChatModel::of(Provider::Vllm, "m").base_url(&url)).await;
+        assert!(!error.message().contains("user:"), "{error}");
+    }
+    for spec in [
+        with_secrets(""),
+        with_secrets("#"),
+        format!("http://user:{KEY}@:0/v1#m"),
+        format!("ollama:x\u{0}{}", ' '),
+    ] {
+        let told = from_spec(&spec)
+            .map(|model| model.card().spec.clone())
+            .map_err(|error| format!("{error} {error:?}"));
+        assert!(!format!("{told:?}").contains(KEY), "{told:?}");
+    }
+    let model = from_spec(&with_secrets("&api-version=1#m")).unwrap();
+    let card = serde_json::to_string(model.card()).unwrap();
+    assert!(!card.contains(KEY) && card.contains("#m"), "{card}");
+    let error = model
+        .call(ModelRequest::new([Msg::user("hi")]), Context::new())
+        .try_collect::<Vec<_>>()
+        .await
+        .unwrap_err();
+    assert!(!format!("{error:?}").contains(KEY), "{error:?}");
+    assert!(server.requests()[0].path.contains(KEY), "it is sent all the same");
+    assert!(server.requests()[0].header("authorization").is_some_and(|it| it.starts_with("Basic ")));
+}

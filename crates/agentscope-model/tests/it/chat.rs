@@ -310,3 +310,71 @@ async fn files_of_this_machine_are_put_into_the_request() {
     );
     assert_eq!(server.count(), 1);
 }
+
+#[tokio::test]
+async fn what_was_said_comes_before_what_went_wrong() {
+    let said =
+        |text: &str| format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": {"content": text}}]}));
+    let error = "data: {\"error\":{\"message\":\"busy\",\"code\":503}}\n\n";
+    let server = Server::start(Answer::events(said("Hello") + error));
+    let answer: Vec<_> = model(&server).retries(0).call(hi(), Context::new()).collect().await;
+    assert!(matches!(&answer[..], [Ok(ModelDelta::Text { .. }), Err(_)]), "{answer:?}");
+}
+
+#[tokio::test]
+async fn what_a_body_is_shows_in_its_first_bytes_whatever_its_type_says() {
+    let stream = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    let whole = "{\"choices\":[{\"message\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}";
+    for streams in [true, false] {
+        for kind in ["text/event-stream", "application/json", "text/plain"] {
+            // DeepSeek keeps a connection alive by empty lines before a whole answer.
+            for body in [stream.to_owned(), whole.to_owned(), format!("\n\n\n{whole}"), format!("\n{stream}")]
+            {
+                for bytes in [1, 1 << 20] {
+                    let server = Server::start(Answer::new(200, kind, body.clone()).by(bytes));
+                    let answer = ask(&model(&server).stream(streams).retries(0)).await;
+                    assert_eq!(answer.map(|deltas| text(&deltas)).unwrap(), "hi", "{kind}: {body:?}");
+                }
+            }
+        }
+    }
+}
+
+/// Lemonade passes its backend's refusal on as it is, in a stream.
+#[tokio::test]
+async fn an_error_that_is_no_frame_is_told() {
+    let body = "{\"error\":{\"code\":400,\"message\":\"request (19185 tokens) exceeds the available context size (16384 tokens)\",\"type\":\"exceed_context_size_error\"}}";
+    let server = Server::start(Answer::new(200, "text/event-stream", body));
+    let error = ask(&model(&server)).await.unwrap_err();
+    assert_eq!((error.kind(), server.count()), (ErrorKind::ContextOverflow, 1), "{error}");
+}
+
+#[tokio::test]
+async fn two_who_are_told_at_once_that_they_cannot_choose_both_ask_again() {
+    let server = Server::start(|request: &Request| match request.json().get("tool_choice") {
+        Some(_) => Answer::json(400, &json!({"error": {"message": "tool_choice is not supported"}}))
+            .after(Duration::from_millis(50)),
+        None => Answer::text("I rather talk."),
+    });
+    let (first, mut req) = (model(&server), hi());
+    req.tools = [Arc::new(ToolSpec::new("f", "", json!({"type": "object"})))].into();
+    req.tool_choice = ToolChoice::Required;
+    let second = first.clone();
+    let (one, other) = tokio::join!(ask_for(&first, req.clone()), ask_for(&second, req.clone()));
+    assert_eq!(
+        (text(&one.unwrap()), text(&other.unwrap())),
+        ("I rather talk.".into(), "I rather talk.".into())
+    );
+    // Another server is asked anew.
+    let strict = Server::start(Answer::text("hi"));
+    ask_for(&first.base_url(strict.url()), req).await.unwrap();
+    assert_eq!(strict.requests()[0].json()["tool_choice"]["function"]["name"], "f");
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_has_closed_in_between_is_opened_anew() {
+    let server = Server::start(Answer::text("hi").then(Then::Close));
+    for _ in 0..20 {
+        assert_eq!(text(&ask(&model(&server)).await.unwrap()), "hi");
+    }
+}

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
 use agentscope_core::{Error, ErrorKind};
-use agentscope_net::{Fetched, Guard, client, fetch};
+use agentscope_net::{Fetched, Guard, client, fetch, trouble};
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering::SeqCst},
@@ -134,5 +134,137 @@ async fn nonsense_is_no_address() {
     for url in ["", "here", "http://", "file:///etc/passwd", "data:,x"] {
         let error = any(url.to_owned()).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Refused), "{url}: {error}");
+    }
+}
+
+/// The requests that came, as they were written.
+async fn remember(answer: String) -> (u16, Arc<std::sync::Mutex<String>>, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (port, seen) = (listener.local_addr().unwrap().port(), Arc::<std::sync::Mutex<String>>::default());
+    let (mut tasks, kept) = (JoinSet::new(), Arc::clone(&seen));
+    tasks.spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(stream.read_u8().await.unwrap());
+            }
+            kept.lock().unwrap().push_str(&String::from_utf8(request).unwrap());
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    (port, seen, tasks)
+}
+
+#[tokio::test]
+async fn a_redirect_does_not_tell_where_it_came_from() {
+    let (port, seen, _tasks) = remember(ok("there")).await;
+    let server = serve(|_| to(&format!("http://127.0.0.1:{port}/there"))).await;
+    any(format!("http://user:pass@127.0.0.1:{}/signed?key=secret", server.port)).await.unwrap();
+    let seen = seen.lock().unwrap().to_lowercase();
+    assert!(
+        seen.starts_with("get /there") && !seen.contains("secret") && !seen.contains("authorization"),
+        "{seen}"
+    );
+}
+
+#[tokio::test]
+async fn an_error_tells_no_secret_of_the_address() {
+    let server =
+        serve(|_| "HTTP/1.1 404 x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned()).await;
+    for url in [
+        format!("http://user:secret@127.0.0.1:{}/a?key=secret#secret", server.port),
+        "http://user:secret@127.0.0.1:1/".to_owned(),
+        "http://user:secret@:1/".to_owned(),
+        "ftp://user:secret@host/".to_owned(),
+        "user:secret@host".to_owned(),
+    ] {
+        let error = any(url.clone()).await.unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("secret"), "{url}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_compressed_is_not_taken_for_what_is_in_it() {
+    let server =
+        serve(|_| ok("\u{1f}gzip").replace("connection", "content-encoding: gzip\r\nconnection")).await;
+    let error = any(format!("http://127.0.0.1:{}/a", server.port)).await.unwrap_err();
+    assert!(
+        error.message().ends_with("the server compresses it (gzip), though it was not asked to"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn addresses_in_disguise_are_refused() {
+    for url in [
+        "http://0177.0.0.1/",
+        "http://0x7f000001/",
+        "http://127.0.0.1./",
+        "http://①②⑦.0.0.1/",
+        "http://127。0。0。1/",
+        "http://%31%32%37.0.0.1/",
+        "http://example.com@127.0.0.1/",
+        "http://127.0.0.1:80\\@example.com/",
+        "http://[::ffff:10.0.0.1]/",
+        "http://[::]/",
+        "http://[::127.0.0.1]/",
+        "http://[fe80::1]/",
+        "http://[64:ff9b::7f00:1]/",
+        "http://255.255.255.255/",
+        "http://0/",
+        "http://localhost/",
+        "http://LOCALHOST/",
+        "http:127.0.0.1/",
+        "http:/\\127.0.0.1/",
+        " http://127.0.0.1/ ",
+        "ht\ntp://127.0.0.1/",
+    ] {
+        let error = fetch(url, Guard::public(), 10).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{url}: {error:?}");
+    }
+    for url in [
+        "http://[fe80::1%25eth0]/",
+        "http://127.0.0.1:99999/",
+        "http://127.0.0.1%00.example.com/",
+        "http://300.0.0.1/",
+        "http://1.2.3.4.5/",
+    ] {
+        let error = fetch(url, Guard::public(), 10).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{url}: {error:?}");
+    }
+}
+
+/// A proxy is set by the environment of a process, so this is run once more in one that has it.
+#[tokio::test]
+async fn a_dead_proxy_is_named_and_not_in_the_way_to_this_machine() {
+    if std::env::var("HTTP_PROXY").ok().as_deref() != Some("http://user:secret@127.0.0.1:9") {
+        let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+        for variable in ["http_proxy", "https_proxy", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"] {
+            again.env_remove(variable);
+        }
+        for variable in ["HTTP_PROXY", "HTTPS_PROXY"] {
+            again.env(variable, "http://user:secret@127.0.0.1:9");
+        }
+        again.args(["--exact", "a_dead_proxy_is_named_and_not_in_the_way_to_this_machine"]);
+        let output = again.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        return;
+    }
+    let server = serve(|_| ok("here")).await;
+    for host in ["127.0.0.1", "localhost", "0.0.0.0", "[::ffff:127.0.0.1]"] {
+        let url: agentscope_net::Url = format!("http://{host}:{}/", server.port).parse().unwrap();
+        assert_eq!(client(&url).unwrap().get(url).send().await.unwrap().status(), 200, "{host}");
+    }
+    for (url, variable) in [("http://192.0.2.1/", "HTTP_PROXY"), ("https://example.com/", "HTTPS_PROXY")] {
+        let url: agentscope_net::Url = url.parse().unwrap();
+        let error = client(&url).unwrap().get(url).send().await.unwrap_err();
+        let error = trouble(error, "PEER");
+        assert_eq!(
+            error.message(),
+            format!(
+                "PEER cannot be reached: check its address and the network, and the proxy http://127.0.0.1:9 that {variable} names, or name PEER in NO_PROXY"
+            )
+        );
+        assert!(!format!("{error:?}").contains("secret"), "{error:?}");
     }
 }

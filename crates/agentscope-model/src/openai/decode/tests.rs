@@ -4,6 +4,8 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::{fs, path::PathBuf, sync::LazyLock};
 
+mod servers;
+
 /// What a decoder makes of the bytes of a stream, in these pieces; then they end.
 fn stream<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<ModelDelta>> {
     let (mut frames, mut decoder, mut out) = (Frames::default(), decoder(), VecDeque::new());

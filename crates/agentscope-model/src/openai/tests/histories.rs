@@ -1,0 +1,227 @@
+//! Any history of any speakers is a conversation that a server accepts, and nothing that was said in it is lost.
+
+use super::*;
+use agentscope_core::Extra;
+use proptest::{collection::vec, prelude::*};
+use std::collections::HashMap;
+
+const PROVIDERS: [Provider; 7] = [
+    Provider::OpenAi,
+    Provider::DashScope,
+    Provider::DeepSeek,
+    Provider::Moonshot,
+    Provider::Ollama,
+    Provider::Vllm,
+    Provider::Other,
+];
+
+fn words() -> impl Strategy<Value = String> {
+    prop_oneof![1 => Just(String::new()), 5 => "w[0-9]{6}"]
+}
+
+fn media() -> impl Strategy<Value = ContentBlock> {
+    let url = "https://example\\.com/a\\.(png|wav|mp4|pdf)".prop_map(ContentBlock::url);
+    let types = proptest::sample::select(vec!["image/png", "audio/wav", "video/mp4", "application/pdf"]);
+    let inline = types.prop_map(|kind| {
+        let media = Media::base64(kind, "AAAA");
+        match kind {
+            "image/png" => ContentBlock::Image(media),
+            "audio/wav" => ContentBlock::Audio(media),
+            "video/mp4" => ContentBlock::Video(media),
+            _ => ContentBlock::File(media),
+        }
+    });
+    prop_oneof![url, inline]
+}
+
+fn tool() -> impl Strategy<Value = &'static str> {
+    proptest::sample::select(vec!["look", "", "two words", "browser.open", "名字", "functions.look:0"])
+}
+
+fn block() -> impl Strategy<Value = ContentBlock> {
+    let id = "c[1-3]";
+    let output = vec(prop_oneof![3 => words().prop_map(ContentBlock::text), 1 => media()], 0..3);
+    prop_oneof![
+        4 => words().prop_map(ContentBlock::text),
+        1 => words().prop_map(ContentBlock::thinking),
+        4 => (id, tool(), "\\{\\}|\\{|").prop_map(|(id, name, input)| ToolCall::new(id, name, input).into()),
+        4 => (id, tool(), output).prop_map(|(id, name, output)| ToolResult::new(id, name, ToolState::Success, output).into()),
+        2 => media(),
+        1 => words().prop_map(|text| ContentBlock::Hint { text, extra: Extra::default() }),
+        1 => Just(ContentBlock::Other(json!({"type": "hologram"}))),
+    ]
+}
+
+fn plain(block: impl Strategy<Value = ContentBlock>) -> impl Strategy<Value = Msg> {
+    let role = proptest::sample::select(vec![Role::User, Role::Assistant, Role::System]);
+    let name = proptest::sample::select(vec!["Friday", "user", "Bob", "Al <i>ce", ""]);
+    (name, role, vec(block, 0..6)).prop_map(|(name, role, content)| Msg::new(name, role, content))
+}
+
+fn history() -> impl Strategy<Value = Vec<Msg>> {
+    let heard = plain(block()).prop_map(|msg| ContentBlock::Heard(msg.into()));
+    vec(plain(prop_oneof![8 => block(), 1 => heard]), 1..6)
+}
+
+/// The words of some blocks, but for thoughts, which stay with who thought them.
+fn said<'a>(blocks: &'a [ContentBlock], all: &mut Vec<&'a str>) {
+    for block in blocks {
+        match block {
+            ContentBlock::Text { text, .. } | ContentBlock::Hint { text, .. } => all.push(text),
+            ContentBlock::ToolResult(result) => said(&result.output, all),
+            ContentBlock::Heard(msg) => said(&msg.content, all),
+            _ => {}
+        }
+    }
+}
+
+fn is_tool_name(name: &Value) -> bool {
+    let name = name.as_str().unwrap();
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'-'))
+}
+
+fn count<'a>(ids: impl Iterator<Item = &'a Value>) -> HashMap<String, usize> {
+    ids.fold(HashMap::new(), |mut counts, id| {
+        *counts.entry(id.as_str().unwrap().to_owned()).or_default() += 1;
+        counts
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_history_is_a_conversation_that_servers_accept(
+        history in history(), provider in proptest::sample::select(&PROVIDERS[..]), sees in any::<bool>(), which in 0usize..3,
+    ) {
+        let mut req = asked(history);
+        req.options.transcript = [Transcript::Auto, Transcript::Always, Transcript::Never][which];
+        let (extra, media) = (Map::new(), Inlined::default());
+        let body = Body { req: &req, model: "m", provider, extra: &extra, media: &media, stream: true, sees, free_choice: false };
+        let mut words = Vec::new();
+        req.messages.iter().for_each(|msg| said(&msg.content, &mut words));
+        let Ok(bytes) = body.encode() else {
+            prop_assert!(words.iter().all(|text| text.is_empty()), "{words:?} is lost");
+            return Ok(());
+        };
+        let body: Value = serde_json::from_slice(&bytes).unwrap();
+        let messages = body["messages"].as_array().unwrap();
+        prop_assert!(!messages.is_empty());
+        let mut at = 0;
+        while let Some(message) = messages.get(at) {
+            at += 1;
+            let role = message["role"].as_str().unwrap();
+            prop_assert!(matches!(role, "system" | "user" | "assistant"), "{message} stands alone in {body:#}");
+            prop_assert!(role != "system" || at == 1 || provider.ways().system_anywhere, "{body:#}");
+            if let Some(name) = message.get("name") {
+                let name = name.as_str().unwrap();
+                prop_assert!(!name.is_empty() && !name.contains([' ', '<', '>', '|', '\\', '/']), "{message}");
+            }
+            let calls = message.get("tool_calls").map(|calls| calls.as_array().unwrap().as_slice()).unwrap_or_default();
+            match &message["content"] {
+                Value::Null => prop_assert!(!calls.is_empty(), "{message}"),
+                Value::String(text) => prop_assert!(!text.is_empty(), "{message}"),
+                Value::Array(parts) => {
+                    prop_assert!(!parts.is_empty(), "{message}");
+                    for part in parts {
+                        prop_assert!(part["type"] != "text" || part["text"] != "", "{message}");
+                    }
+                }
+                other => prop_assert!(false, "{other}"),
+            }
+            let results = &messages[at..(at + calls.len()).min(messages.len())];
+            prop_assert!(calls.is_empty() || role == "assistant");
+            for result in results {
+                prop_assert_eq!(&result["role"], "tool", "{:#}", body);
+                prop_assert!(result["content"].as_str().is_some_and(|text| !text.is_empty()), "{result}");
+                prop_assert!(result.get("name").is_none_or(is_tool_name), "{result}");
+            }
+            prop_assert_eq!(count(calls.iter().map(|call| &call["id"])), count(results.iter().map(|it| &it["tool_call_id"])), "{:#}", body);
+            for call in calls {
+                prop_assert!(is_tool_name(&call["function"]["name"]), "{call}");
+                let arguments: Value = serde_json::from_str(call["function"]["arguments"].as_str().unwrap()).unwrap();
+                prop_assert!(arguments.is_object());
+            }
+            at += calls.len();
+        }
+        let text = body.to_string();
+        for word in words {
+            prop_assert!(text.contains(word), "{word} is lost: {body:#}");
+        }
+    }
+}
+
+#[test]
+fn a_tool_name_that_a_model_made_up_does_not_spoil_the_conversation() {
+    let reply = Msg::new(
+        "Friday",
+        Role::Assistant,
+        vec![
+            ToolCall::new("c", "browser.open", "{}").into(),
+            ToolResult::success("c", "browser.open", "no").into(),
+        ],
+    );
+    let mut req = asked([Msg::user("?"), reply]);
+    let sent = messages(&req, Provider::OpenAi);
+    assert_eq!(sent[1]["tool_calls"][0]["function"]["name"], "browser_open");
+    assert_eq!(sent[2]["name"], "browser_open");
+    req.tools = [Arc::new(ToolSpec::new("browser.open", "", json!({})))].into();
+    let sent = messages(&req, Provider::Vllm);
+    assert_eq!(sent[1]["tool_calls"][0]["function"]["name"], "browser.open", "a tool that there is");
+}
+
+#[test]
+fn the_signature_of_a_call_goes_back_to_where_it_came_from() {
+    let signature = json!({"google": {"thought_signature": "EjQKMgEM"}});
+    let mut call = ToolCall::new("c", "look", "{}");
+    call.extra.set("extra_content", signature.clone());
+    let req = asked([Msg::user("?"), Msg::new("Friday", Role::Assistant, vec![call.into()])]);
+    assert_eq!(messages(&req, Provider::Other)[1]["tool_calls"][0]["extra_content"], signature);
+    assert!(messages(&req, Provider::OpenAi)[1]["tool_calls"][0].get("extra_content").is_none());
+}
+
+#[test]
+fn a_hint_without_words_is_not_sent() {
+    let hint = ContentBlock::Hint { text: String::new(), extra: Extra::default() };
+    let reply = Msg::assistant("Friday", "a").with(hint);
+    for transcript in [Transcript::Never, Transcript::Always] {
+        let mut req = asked([Msg::user("?"), reply.clone()]);
+        req.options.transcript = transcript;
+        let sent = messages(&req, Provider::OpenAi).to_string();
+        assert!(
+            !sent.contains(r#""text":"""#)
+                && !sent.contains("user: \\nuser")
+                && !sent.contains("user: \\n</"),
+            "{sent}"
+        );
+    }
+}
+
+async fn media_of(req: &ModelRequest) -> Result<Value> {
+    let media = Inlined::of(req, Provider::Other).await?;
+    let extra = Map::new();
+    let body = Body {
+        req,
+        model: "m",
+        provider: Provider::Other,
+        extra: &extra,
+        media: &media,
+        stream: false,
+        sees: false,
+        free_choice: false,
+    };
+    Ok(serde_json::from_slice(&body.encode()?).unwrap())
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_does_not_end_the_conversation() {
+    let gone = || Msg::user("look").url("/no/such/file.png");
+    let req = asked([gone(), Msg::assistant("Friday", "I see."), Msg::user("Thanks.")]);
+    let sent = media_of(&req).await.unwrap()["messages"][0]["content"].take();
+    assert_eq!(sent, "look\n[an image that cannot be shown to this model: /no/such/file.png]");
+    let error = media_of(&asked([Msg::assistant("Friday", "Yes?"), gone()])).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "what was just said has to be there");
+
+    // What it has shown itself is not shown to it, so it need not be there.
+    let own = Msg::assistant("Friday", "Here it is.").url("/no/such/file.png");
+    assert!(media_of(&asked([Msg::user("Draw!"), own])).await.is_ok());
+}
