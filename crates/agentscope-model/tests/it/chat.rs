@@ -395,3 +395,24 @@ async fn what_took_too_long_is_not_asked_again() {
     let error = ask(&model(&server)).await.unwrap_err();
     assert_eq!((error.kind(), server.count()), (ErrorKind::Timeout, 1), "{error}");
 }
+
+#[tokio::test]
+async fn dropping_it_at_any_time_lets_its_connection_go() {
+    let refusal = Answer::json(500, &json!({"error": {"message": "x".repeat(100)}}));
+    let answers = [
+        Answer::text("hi").cut(At::Byte(0), Then::Silence),
+        Answer::text("hi").cut(At::Byte(20), Then::Silence),
+        Answer::text("hi").cut(At::Body(0), Then::Silence),
+        Answer::text("hi").cut(At::Body(20), Then::Silence),
+        refusal.cut(At::End(20), Then::Silence),
+    ];
+    for answer in answers {
+        let server = Server::start(answer);
+        let pause = Duration::from_millis(100);
+        let asked =
+            tokio::time::timeout(pause, model(&server).call(hi(), Context::new()).collect::<Vec<_>>());
+        assert!(asked.await.is_err());
+        let left = server.wait(|counts| counts.left == counts.connections);
+        tokio::time::timeout(Duration::from_secs(10), left).await.expect("the connection is kept");
+    }
+}
