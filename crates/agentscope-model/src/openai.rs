@@ -106,9 +106,10 @@ impl OpenAIChatModel {
         let mut card = ModelCard::new(model.as_str());
         card.output_schema = ways.output_schema;
         card.spec = format!("{provider}:{model}");
-        let sees = provider == Provider::OpenAi
-            && ["gpt-4o", "gpt-4.1", "gpt-5", "o1", "o3", "o4"].iter().any(|it| model.starts_with(it));
-        if sees {
+        let is_one = |names: &[&str]| names.iter().any(|it| model.starts_with(it));
+        let sees = is_one(&["gpt-4o", "gpt-4.1", "gpt-5", "o1", "o3", "o4"])
+            && !is_one(&["o1-mini", "o1-preview", "o3-mini", "gpt-4o-audio", "gpt-4o-mini-audio"]);
+        if sees && provider == Provider::OpenAi {
             card.input_types = vec!["image/*".to_owned()];
         }
         let key = variable(ways.key).map(|key| Secret::from(key.trim()));

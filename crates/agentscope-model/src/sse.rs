@@ -2,6 +2,7 @@
 
 use agentscope_core::{Error, ErrorKind, Result};
 use memchr::memchr2;
+use serde::de::IgnoredAny;
 
 /// Largest frame (16 MiB); an image as base64 fits.
 const FRAME_LIMIT: usize = 16 << 20;
@@ -68,12 +69,19 @@ impl Frames {
     }
 
     /// The bytes have ended. A frame whose last line is complete counts, though the standard wants an empty line behind it: some
-    /// servers leave it out behind their last word.
+    /// servers leave it out behind their last word. Where even the line has no end, its data tells whether it is whole.
     ///
     /// # Errors
     /// Those of `frame`.
     pub(crate) fn end(&mut self, mut frame: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
-        if self.line.is_empty() { self.dispatch(&mut frame) } else { Ok(()) }
+        let line = std::mem::take(&mut self.line);
+        if !line.is_empty() {
+            self.take_line(&line, &mut frame)?;
+            if !is_whole(&self.data) {
+                return Ok(());
+            }
+        }
+        self.dispatch(&mut frame)
     }
 
     fn take_line(&mut self, line: &[u8], frame: &mut impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
@@ -128,6 +136,11 @@ impl Frames {
         let message = format!("a frame of the stream has more than {FRAME_LIMIT} bytes");
         Err(Error::new(ErrorKind::Protocol, message))
     }
+}
+
+/// Whether data cannot be the beginning of something longer.
+fn is_whole(data: &[u8]) -> bool {
+    data == b"[DONE]" || (data.starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(data).is_ok())
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ fn describe(error: &reqwest::Error, peer: &str, proxy: Option<(&str, String)>) -
     if error.is_timeout() {
         return if error.is_connect() {
             (
-                ErrorKind::Timeout,
+                ErrorKind::Unavailable,
                 format!("{peer} did not accept a connection in time: check its address and the network"),
             )
         } else {

@@ -94,7 +94,8 @@ struct Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { again: error.is_retryable(), error }
+        // What took its time would take it again.
+        Self { again: error.is_retryable() && error.kind() != ErrorKind::Timeout, error }
     }
 }
 

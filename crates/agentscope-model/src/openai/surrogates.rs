@@ -6,7 +6,7 @@
 pub(super) struct Surrogates(Option<[u8; 4]>);
 
 impl Surrogates {
-    /// The JSON with its letters whole: a first half that is last is kept for the next chunk, a second half is put behind the first
+    /// The JSON with its letters whole: a first half that is last in its text is kept for the next chunk, a second half is put behind the first
     /// that was kept. A half without its other half is the replacement character.
     pub(super) fn mend(&mut self, json: &[u8]) -> Vec<u8> {
         let mut mended = Vec::with_capacity(json.len() + 12);
@@ -26,7 +26,12 @@ impl Surrogates {
                     put(&mut mended, &second);
                     rest = tail;
                 }
-                (Half::First, None) => self.0 = Some(unit),
+                (Half::First, None) if tail.starts_with(b"\"") => {
+                    if self.0.replace(unit).is_some() {
+                        put(&mut mended, b"fffd");
+                    }
+                }
+                (Half::First, None) => put(&mut mended, b"fffd"),
                 (Half::Second, _) => match self.0.take() {
                     Some(first) => {
                         put(&mut mended, &first);
@@ -92,5 +97,10 @@ mod tests {
     #[test]
     fn a_half_alone_is_a_replacement_character() {
         assert_eq!(mend(&[r#""\ude00x""#]), [r#""\ufffdx""#]);
+        assert_eq!(mend(&[r#""\ud83dx""#, r#""\ude00""#]), [r#""\ufffdx""#, r#""\ufffd""#]);
+        assert_eq!(
+            mend(&[r#""a\ud83d""#, r#""b\ud83d""#, r#""\ude00""#]),
+            [r#""a""#, r#""b\ufffd""#, r#""\ud83d\ude00""#]
+        );
     }
 }

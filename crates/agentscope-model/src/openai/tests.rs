@@ -311,3 +311,22 @@ fn an_address_is_that_of_the_api_or_of_its_one_method() {
         assert_eq!(at(wrong).unwrap_err().kind(), ErrorKind::InvalidInput, "{wrong}");
     }
 }
+
+#[test]
+fn models_of_openai_that_see_nothing_are_not_shown_the_images_of_tools() {
+    let sees = |model: &str| !OpenAIChatModel::new(model).card().input_types.is_empty();
+    for model in ["gpt-4o", "gpt-4o-mini", "gpt-4.1-nano", "gpt-5", "o1", "o3", "o4-mini"] {
+        assert!(sees(model), "{model}");
+    }
+    for model in [
+        "gpt-3.5-turbo",
+        "o1-mini",
+        "o1-preview",
+        "o3-mini",
+        "o3-mini-2025-01-31",
+        "gpt-4o-audio-preview",
+        "my-model",
+    ] {
+        assert!(!sees(model), "{model}");
+    }
+}

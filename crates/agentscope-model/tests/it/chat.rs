@@ -378,3 +378,51 @@ async fn a_connection_that_the_server_has_closed_in_between_is_opened_anew() {
         assert_eq!(text(&ask(&model(&server)).await.unwrap()), "hi");
     }
 }
+
+/// Gateways close the connection right behind the last word.
+#[tokio::test]
+async fn a_last_word_without_a_line_end_counts_if_it_is_whole() {
+    let text_of =
+        |text: &str| format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": {"content": text}}]}));
+    let finish =
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\" there\"},\"finish_reason\":\"stop\"}]}";
+    for end in ["\n\n", "\n", ""] {
+        let server = Server::start(Answer::events(text_of("hi") + finish + end));
+        assert_eq!(text(&ask(&model(&server).retries(0)).await.unwrap()), "hi there", "{end:?}");
+    }
+    let server = Server::start(Answer::events(text_of("hi") + "data: [DONE]"));
+    assert_eq!(text(&ask(&model(&server).retries(0)).await.unwrap()), "hi");
+    for cut in 1..finish.len() {
+        let server = Server::start(Answer::events(text_of("hi") + &finish[..cut]));
+        let error = ask(&model(&server).retries(0)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{cut}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn what_took_too_long_is_not_asked_again() {
+    let server = Server::start(Answer::json(408, &json!({"error": {"message": "too slow"}})));
+    let error = ask(&model(&server)).await.unwrap_err();
+    assert_eq!((error.kind(), server.count()), (ErrorKind::Timeout, 1), "{error}");
+}
+
+#[tokio::test]
+async fn dropping_it_at_any_time_lets_its_connection_go() {
+    let refusal = Answer::json(500, &json!({"error": {"message": "x".repeat(100)}}));
+    let answers = [
+        Answer::text("hi").cut(At::Byte(0), Then::Silence),
+        Answer::text("hi").cut(At::Byte(20), Then::Silence),
+        Answer::text("hi").cut(At::Body(0), Then::Silence),
+        Answer::text("hi").cut(At::Body(20), Then::Silence),
+        refusal.cut(At::End(20), Then::Silence),
+    ];
+    for answer in answers {
+        let server = Server::start(answer);
+        let pause = Duration::from_millis(100);
+        let asked =
+            tokio::time::timeout(pause, model(&server).call(hi(), Context::new()).collect::<Vec<_>>());
+        assert!(asked.await.is_err());
+        let left = server.wait(|counts| counts.left == counts.connections);
+        tokio::time::timeout(Duration::from_secs(10), left).await.expect("the connection is kept");
+    }
+}
