@@ -5,7 +5,7 @@ use super::{
     fault,
     sound::Sound,
     surrogates::Surrogates,
-    wire::{CallDelta, Choice, Chunk, Delta, WireUsage},
+    wire::{CallDelta, Choice, Chunk, Count, Delta, WireUsage},
 };
 use agentscope_core::{CallId, Error, ErrorKind, FinishReason, ModelDelta, Name, Result, Usage};
 use serde_json::Value;
@@ -376,11 +376,13 @@ fn is_nothing(error: &Value) -> bool {
 
 impl From<WireUsage> for Usage {
     fn from(wire: WireUsage) -> Self {
-        let details = wire.prompt_tokens_details.and_then(|details| details.cached_tokens);
-        let mut usage = Usage::new(wire.prompt_tokens, wire.completion_tokens);
-        usage.cached_tokens = details.or(wire.prompt_cache_hit_tokens).or(wire.cached_tokens).unwrap_or(0);
-        usage.reasoning_tokens =
-            wire.completion_tokens_details.and_then(|details| details.reasoning_tokens).unwrap_or(0);
+        let within = wire.prompt_tokens_details.and_then(|details| details.cached_tokens.0);
+        let elsewhere = wire.prompt_cache_hit_tokens.0.or(wire.cached_tokens.0);
+        let thoughts = wire.completion_tokens_details.and_then(|details| details.reasoning_tokens.0);
+        let count = |count: Count| count.0.unwrap_or_default();
+        let mut usage = Usage::new(count(wire.prompt_tokens), count(wire.completion_tokens));
+        usage.cached_tokens = within.or(elsewhere).unwrap_or_default();
+        usage.reasoning_tokens = thoughts.unwrap_or_default();
         usage
     }
 }

@@ -2,10 +2,10 @@
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::Value;
-use std::{borrow::Cow, fmt, ops::Deref};
+use std::{borrow::Cow, fmt, marker::PhantomData, ops::Deref};
 
 /// A chunk of a stream, or a whole answer.
 #[derive(Deserialize, Default)]
@@ -13,7 +13,7 @@ use std::{borrow::Cow, fmt, ops::Deref};
 pub(super) struct Chunk<'a> {
     #[serde(borrow, deserialize_with = "or_default")]
     pub(super) choices: Vec<Choice<'a>>,
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "object")]
     pub(super) usage: Option<WireUsage>,
     /// In OpenAI's own errors an object, elsewhere a text.
     pub(super) error: Option<Value>,
@@ -39,7 +39,7 @@ pub(super) struct Choice<'a> {
     #[serde(borrow)]
     pub(super) finish_reason: Option<Text<'a>>,
     /// Moonshot tells it here.
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "object")]
     pub(super) usage: Option<WireUsage>,
     /// OpenRouter tells here what went wrong.
     pub(super) error: Option<Value>,
@@ -97,32 +97,28 @@ pub(super) struct AudioDelta<'a> {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct WireUsage {
-    #[serde(deserialize_with = "lenient")]
-    pub(super) prompt_tokens: u64,
-    #[serde(deserialize_with = "lenient")]
-    pub(super) completion_tokens: u64,
-    #[serde(deserialize_with = "lenient")]
+    pub(super) prompt_tokens: Count,
+    pub(super) completion_tokens: Count,
+    #[serde(deserialize_with = "object")]
     pub(super) prompt_tokens_details: Option<InputDetails>,
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "object")]
     pub(super) completion_tokens_details: Option<OutputDetails>,
     /// As DeepSeek calls it.
-    #[serde(deserialize_with = "lenient")]
-    pub(super) prompt_cache_hit_tokens: Option<u64>,
+    pub(super) prompt_cache_hit_tokens: Count,
     /// As Moonshot calls it.
-    #[serde(deserialize_with = "lenient")]
-    pub(super) cached_tokens: Option<u64>,
+    pub(super) cached_tokens: Count,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct InputDetails {
-    pub(super) cached_tokens: Option<u64>,
+    pub(super) cached_tokens: Count,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct OutputDetails {
-    pub(super) reasoning_tokens: Option<u64>,
+    pub(super) reasoning_tokens: Count,
 }
 
 /// A text that is borrowed where nothing in it is escaped. Serde copies that of an `Option<Cow<str>>`.
@@ -143,9 +139,107 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// What is of another type than it should be is nothing: an answer is worth more than the count of its tokens.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
-    Value::deserialize(deserializer).map(|value| serde_json::from_value(value).unwrap_or_default())
+/// An object; what is of another type than it should be is nothing: an answer is worth more than the count of its tokens.
+fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    deserializer.deserialize_any(ObjectVisitor(PhantomData))
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(fields)).map(Some)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+}
+
+/// A number of tokens; what is none is nothing.
+#[derive(Default)]
+pub(super) struct Count(pub(super) Option<u64>);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CountVisitor).map(Count)
+    }
+}
+
+struct CountVisitor;
+
+impl<'de> Visitor<'de> for CountVisitor {
+    type Value = Option<u64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number")
+    }
+
+    fn visit_u64<E>(self, count: u64) -> Result<Self::Value, E> {
+        Ok(Some(count))
+    }
+
+    fn visit_i64<E>(self, count: i64) -> Result<Self::Value, E> {
+        Ok(u64::try_from(count).ok())
+    }
+
+    fn visit_f64<E>(self, count: f64) -> Result<Self::Value, E> {
+        // Some servers write `12.0`; a cast stops at the borders, so that nonsense is a very large number or none.
+        Ok((count >= 0.0).then_some(count as u64))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+        while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
 }
 
 /// A text; `null` is none, a list of parts is the texts of the parts, an object is its JSON.
