@@ -351,7 +351,7 @@ mod needs_python3 {
         terminal.say("go");
         terminal.see("[e]dit: ");
         terminal.ask(json!({"signal": 15}));
-        terminal.see("← act: interrupted:");
+        terminal.see("\n← act: interrupted:");
         assert_eq!(terminal.ends(), 0);
         let mut terminal = Terminal::play("panic");
         terminal.say("hi");
