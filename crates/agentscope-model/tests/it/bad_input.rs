@@ -81,6 +81,18 @@ async fn a_wrong_key_is_told_and_not_shown() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_not_sent_is_asked_for_where_it_can_be_given() {
+    let server = Server::start(named("unauthorized"));
+    let error = failure(&OpenAIChatModel::new("gpt-4o").base_url(server.url())).await;
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
+    assert_eq!(
+        error.message().replace(&server.address().to_string(), "HOST"),
+        "HOST wants a key for `gpt-4o`: pass `.api_key(..)`, because one of the environment is not sent to an address \
+         of `.base_url(..)`"
+    );
+}
+
+#[tokio::test]
 async fn a_limit_that_says_how_long_is_waited_for_and_told() {
     let (kind, message, asked) = told(named("rate-limited-date"), as_it_is).await;
     assert_eq!((kind, asked), (ErrorKind::RateLimited, 3));
