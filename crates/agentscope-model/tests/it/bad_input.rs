@@ -236,6 +236,14 @@ async fn nobody_at_the_address_is_told() {
         error.message().replace(&address.to_string(), "HOST"),
         "nothing listens at HOST: start the server, or correct the address"
     );
+
+    // An address to which a proxy may be on the way.
+    let address = format!("0.0.0.0:{}", address.port());
+    let error = failure(&model(format!("http://{address}/v1")).retries(0)).await;
+    assert_eq!(
+        error.message().replace(&address, "HOST"),
+        "nothing listens at HOST, or at its proxy where there is one: start the server, or correct the address"
+    );
 }
 
 #[tokio::test]
