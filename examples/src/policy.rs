@@ -11,8 +11,7 @@ const PACE: Duration = Duration::from_millis(25);
 /// What it says to what its rules do not know.
 const ABOUT: &str = "I am no language model, only a few rules that show what an agent does. I can compute (`what is 17*23?`), look at \
                      files (`which files are here?`, which asks you first) and tell an example of the weather (`how is the weather in \
-                     Oslo?`). To talk to a real model, build the agent with your own: `ReActAgent::new(\"Friday\", model)`, where \
-                     `model` is any `ChatModel`.";
+                     Oslo?`). To talk to a real model, start me with one: `cargo xtask demo friday --model ollama:qwen3`.";
 
 /// Arithmetic goes to Python, questions about files to the shell, the weather to the user's own tool.
 pub struct Policy {

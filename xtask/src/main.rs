@@ -36,7 +36,7 @@ const TASKS: [Task; 7] = [
         usage: "[NAME] [--model SPEC] [--list] [-- ARGS]",
         summary: "run a demo (`friday` unless named)",
         details: "A demo is a program in examples/src/bin. It needs no key and no network;\n\
-                  `--model SPEC` chooses the model that it thinks with; so far there is only `policy`, a few rules.\n\
+                  `--model SPEC` chooses the model that it thinks with, such as `ollama:qwen3`, instead of a few rules.\n\
                   `--list` says which demos there are. ARGS go to the demo.",
         run: demo::run,
     },

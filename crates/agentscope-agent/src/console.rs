@@ -143,7 +143,8 @@ impl IntoFuture for Console {
 }
 
 fn io_error(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, format!("the terminal cannot be used: {error}")).with_source(error)
+    Error::new(ErrorKind::Unavailable, format!("the console's input or output cannot be used: {error}"))
+        .with_source(error)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Names and identifiers: short shared strings that are cheap to clone.
 
+mod chance;
+
 use serde::{Deserialize, Serialize};
 use std::{
     borrow::Borrow,
@@ -118,11 +120,11 @@ pub type ReplyId = MsgId;
 macro_rules! random {
     ($($name:ident),*) => {$(
         impl $name {
-            /// A new identifier: 32 hexadecimal digits of a UUID version 7 (RFC 9562), which sort by time and of which 74 bits
-            /// are random, so that nobody guesses one.
+            /// A new identifier: 32 hexadecimal digits of a UUID version 7 (RFC 9562), which sort by time, to the millisecond,
+            /// and of which 74 bits are random, so that nobody guesses one.
             pub fn random() -> Self {
                 let mut text = [0; 32];
-                Self::from(&*uuid::Uuid::now_v7().simple().encode_lower(&mut text))
+                Self::from(&*chance::uuid().simple().encode_lower(&mut text))
             }
         }
     )*};

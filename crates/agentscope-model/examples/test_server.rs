@@ -1,8 +1,9 @@
 //! A model's server for other programs: `cargo run -p agentscope-model --example test_server -- [SCRIPT] [--port N]`.
 //!
 //! It prints its base URL and answers until its input ends. Without a script it is a model that calls the first tool it is
-//! given, says what the tool said, obeys a schema, and else repeats the user; any key will do. A script is the name of a
-//! fault: every request gets it.
+//! given, says what the tool said, obeys a schema, and else repeats the user. It wants a key, and any will do:
+//! `AGENTSCOPE_API_KEY=any cargo xtask demo friday --model http://127.0.0.1:PORT/v1#any`. It is as strict as OpenAI's
+//! documentation. A script is the name of a fault: every request gets it.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "it is there for tests")]
 

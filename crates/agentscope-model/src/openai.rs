@@ -80,6 +80,8 @@ struct Settings {
     key: Option<Secret>,
     /// The key is that of the provider's own address, found in the environment.
     found_key: bool,
+    /// The address was given in the program, so that a key of the environment is not for it.
+    own_address: bool,
     headers: Vec<(String, Secret)>,
     extra: Map,
     temperature: Option<f64>,
@@ -118,6 +120,7 @@ impl OpenAIChatModel {
             card: Arc::new(card),
             base_url: variable(ways.base_url_variable).unwrap_or_else(|| ways.base_url.to_owned()),
             found_key: key.is_some(),
+            own_address: false,
             key,
             headers: Vec::new(),
             extra: Map::new(),
@@ -155,6 +158,7 @@ impl OpenAIChatModel {
     pub fn base_url(self, url: impl Into<String>) -> Self {
         self.change(|settings| {
             settings.base_url = url.into();
+            settings.own_address = true;
             if std::mem::take(&mut settings.found_key) {
                 settings.key = None;
             }
@@ -275,7 +279,8 @@ impl Settings {
         let ways = self.provider.ways();
         match &self.key {
             Some(key) => {
-                let value = secret_value(&format!("Bearer {}", key.expose()), "the API key")?;
+                let what = if self.found_key { ways.key } else { "the API key" };
+                let value = secret_value(&format!("Bearer {}", key.expose()), what)?;
                 headers.insert(AUTHORIZATION, value);
             }
             None if ways.needs_key && self.base_url == ways.base_url => {

@@ -133,7 +133,9 @@ impl Frames {
         if self.line.len() + self.data.len() <= FRAME_LIMIT {
             return Ok(());
         }
-        let message = format!("a frame of the stream has more than {FRAME_LIMIT} bytes");
+        let message = format!(
+            "the server sent an event of more than {FRAME_LIMIT} bytes: is it compatible with OpenAI's API?"
+        );
         Err(Error::new(ErrorKind::Protocol, message))
     }
 }

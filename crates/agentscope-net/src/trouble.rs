@@ -81,8 +81,14 @@ fn describe(error: &reqwest::Error, peer: &str, proxy: Option<(&str, String)>) -
     if error.is_connect() {
         let refused =
             find::<io::Error>(error).is_some_and(|it| it.kind() == io::ErrorKind::ConnectionRefused);
-        let message = if refused {
+        // A proxy that is not there is told by the system in the same way; there is none to this machine.
+        let here = ["localhost", "127.", "[::1]"].iter().any(|it| peer.starts_with(it));
+        let message = if refused && here {
             format!("nothing listens at {peer}: start the server, or correct the address")
+        } else if refused {
+            format!(
+                "nothing listens at {peer}, or at its proxy where there is one: start the server, or correct the address"
+            )
         } else {
             format!("{peer} cannot be reached: check its address and the network")
         };

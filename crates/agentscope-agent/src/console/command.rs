@@ -12,6 +12,8 @@ pub(super) enum Command {
     History,
     /// The result of a tool in full: the last one, or the one so many before it.
     Last(usize),
+    /// What is no number, where one should be.
+    NoNumber(String),
     Usage,
     Save {
         file: Option<String>,
@@ -61,7 +63,11 @@ impl Command {
             "help" => Self::Help,
             "tools" => Self::Tools,
             "history" => Self::History,
-            "last" => Self::Last(argument.parse().unwrap_or(1).max(1)),
+            "last" if argument.is_empty() => Self::Last(1),
+            "last" => match argument.parse() {
+                Ok(number) if number > 0 => Self::Last(number),
+                _ => Self::NoNumber(argument.to_owned()),
+            },
             "usage" => Self::Usage,
             "save" => Self::Save { file: file(), replace: false },
             "save!" => Self::Save { file: file(), replace: true },
@@ -73,8 +79,10 @@ impl Command {
 
 /// What to say about a command that there is not.
 pub(super) fn unknown(name: &str) -> String {
-    let nearest =
-        names().min_by_key(|known| distance(name, known)).filter(|known| distance(name, known) <= 3);
+    let begun = names().find(|known| name.len() > 1 && known.starts_with(name));
+    // No more than half of the word is mended: what is further away was meant otherwise.
+    let near = |known: &&str| distance(name, known) <= 3.min(name.len().saturating_sub(1) / 2);
+    let nearest = begun.or_else(|| names().min_by_key(|known| distance(name, known)).filter(near));
     let meant = nearest.map_or_else(String::new, |known| format!("did you mean {known}? "));
     format!(
         "there is no command {name}: {meant}/help shows all, and //{} is sent as a message",
@@ -109,6 +117,9 @@ mod tests {
         assert_eq!(Command::read("  "), Command::Nothing);
         assert_eq!(Command::read(" /exit "), Command::Exit);
         assert_eq!(Command::read("/last 3"), Command::Last(3));
+        assert_eq!(Command::read("/last"), Command::Last(1));
+        assert_eq!(Command::read("/last x"), Command::NoNumber("x".into()));
+        assert_eq!(Command::read("/last 0"), Command::NoNumber("0".into()));
         assert_eq!(
             Command::read("/save! a b.md"),
             Command::Save { file: Some("a b.md".into()), replace: true }
@@ -125,6 +136,8 @@ mod tests {
         assert!(unknown("/hepl").contains("did you mean /help?"), "{}", unknown("/hepl"));
         assert!(unknown("/quit").contains("did you mean /exit?"), "{}", unknown("/quit"));
         assert!(!unknown("/reconsider").contains("mean"), "{}", unknown("/reconsider"));
+        assert!(!unknown("/nope").contains("mean"), "{}", unknown("/nope"));
+        assert!(unknown("/h").contains("did you mean /help?"), "{}", unknown("/h"));
         assert_eq!((distance("kitten", "sitting"), distance("", "abc")), (3, 3));
     }
 }

@@ -36,6 +36,12 @@ where
                 self.screen.line(&format!("this talk: {spent}")).await
             }
             Command::Save { file, replace } => self.save(file, replace).await,
+            Command::NoNumber(text) => {
+                let text = clean(&text);
+                self.screen
+                    .line(&format!("`{text}` is no number: /last 2 shows the second last result"))
+                    .await
+            }
             Command::Unknown(name) => self.screen.line(&unknown(&name)).await,
             Command::Nothing | Command::Say(_) | Command::Exit => Ok(()),
         }

@@ -91,14 +91,14 @@ impl Show {
             _ => "ended otherwise: ",
         };
         let text = result.text();
-        if !screen.look.terminal {
-            return screen.line(&format!("← {state}{}", shown(&text))).await;
-        }
         let mut head = "← ".to_owned();
         if self.last.as_ref() != Some(&result.id) {
             head.push_str(&format!("{}: ", result.name));
         }
         head.push_str(state);
+        if !screen.look.terminal {
+            return screen.line(&format!("{head}{}", shown(&text))).await;
+        }
         let mut lines = text.trim().lines();
         let first = lines.next().unwrap_or_default();
         let left_out = lines.count();

@@ -160,6 +160,10 @@ where
                 Signal::Interrupt => return Ok(Said::Interrupt),
                 Signal::Terminate => {
                     self.ending = true;
+                    if edits {
+                        // The editor is left behind in the middle of its line. The terminal may be gone.
+                        let _ = self.screen.line("").await;
+                    }
                     return Ok(Said::End);
                 }
             }
@@ -295,7 +299,7 @@ where
                     self.screen.between(&format!("error: {error}")).await?;
                 }
             }
-            _ => self.screen.between("(a command waits until the reply is over: type it then)").await?,
+            _ => self.screen.between("(a command is taken when the reply is over: type it then)").await?,
         }
         Ok(true)
     }

@@ -76,7 +76,7 @@ async fn a_tool_that_asks_takes_the_next_line() {
 #[tokio::test]
 async fn the_end_of_input_is_a_denial() {
     let text = talk(acting([say("Pity.")]), &["go"], None).await;
-    assert!(text.contains("(end of input: no)") && text.contains("← not allowed: "), "{text}");
+    assert!(text.contains("(end of input: no)") && text.contains("← act: not allowed: "), "{text}");
     assert!(text.ends_with("Friday: Pity.\n"), "{text}");
 }
 
@@ -360,7 +360,7 @@ async fn what_a_reader_missed_is_shown_once() {
         }
     }
     let text = talk(Hasty(AgentCard::new("Hasty")), &["go"], None).await;
-    assert_eq!(text, "> go\nHasty: one two\n← acted\nHasty: three\n");
+    assert_eq!(text, "> go\nHasty: one two\n← act: acted\nHasty: three\n");
 }
 
 #[test]

@@ -248,6 +248,20 @@ mod needs_python3 {
     }
 
     #[test]
+    fn lines_that_are_typed_in_one_go_are_taken_one_after_the_other() {
+        let mut terminal = Terminal::play("echo");
+        terminal.send("/usage\r/nope\rone\r");
+        terminal.see("this talk: ");
+        terminal.see("> /nope");
+        terminal.see("there is no command /nope");
+        terminal.see("> one");
+        terminal.see("Friday: one (1 lines)");
+        terminal.see("> ");
+        terminal.say("/exit");
+        assert_eq!(terminal.ends(), 0);
+    }
+
+    #[test]
     fn what_is_typed_while_a_tool_runs_is_heard_before_the_next_thought() {
         let mut terminal = Terminal::play("steer");
         terminal.say("go");
@@ -337,7 +351,7 @@ mod needs_python3 {
         terminal.say("go");
         terminal.see("[e]dit: ");
         terminal.ask(json!({"signal": 15}));
-        terminal.see("← act: interrupted:");
+        terminal.see("\n← act: interrupted:");
         assert_eq!(terminal.ends(), 0);
         let mut terminal = Terminal::play("panic");
         terminal.say("hi");

@@ -5,7 +5,7 @@ use super::{
     decode::Decoder,
     encode::Body as Written,
     endpoint::Endpoint,
-    fault::{self, Response as Refusal, Server, retry_after},
+    fault::{self, Key, Response as Refusal, Server, retry_after},
 };
 use crate::{media::Inlined, sse::Frames};
 use agentscope_core::{Context, Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Result, ToolChoice};
@@ -291,7 +291,12 @@ impl Answer {
             Ok(endpoint) => endpoint.peer.as_str(),
             Err(error) => return error.into(),
         };
-        let server = Server { provider: model.provider, model: &model.card.name, address };
+        let key = match &model.key {
+            Some(_) => Key::Sent,
+            None if model.own_address => Key::OfTheProgram,
+            None => Key::Missing,
+        };
+        let server = Server { provider: model.provider, model: &model.card.name, address, key };
         let error =
             server.refused(&Refusal { status, retry_after, location: location.as_deref(), body: &body });
         // A server that does not let itself be told which tool to call is asked again, and leaves it to the model.

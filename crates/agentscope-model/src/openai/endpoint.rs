@@ -20,7 +20,10 @@ pub(super) struct Endpoint {
 impl Endpoint {
     /// Checked before any request is sent.
     pub(super) fn of(settings: &Settings) -> Result<Self> {
-        let url = address(&settings.base_url)?;
+        let ways = settings.provider.ways();
+        let found = !settings.own_address && !ways.base_url_variable.is_empty();
+        let url = address(&settings.base_url)
+            .map_err(|error| if found { error.context(ways.base_url_variable) } else { error })?;
         let host = url.host_str().unwrap_or_default();
         let peer = match url.port() {
             Some(port) => format!("{host}:{port}").into(),

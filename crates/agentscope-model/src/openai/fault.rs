@@ -39,6 +39,17 @@ pub(super) struct Server<'a> {
     pub(super) model: &'a str,
     /// Its address, without what may be secret in it.
     pub(super) address: &'a str,
+    pub(super) key: Key,
+}
+
+/// Which key the request had.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Key {
+    Sent,
+    /// None, and the environment may give one.
+    Missing,
+    /// None, and only the program may give one, because it gave the address.
+    OfTheProgram,
 }
 
 /// A response that is no success.
@@ -72,6 +83,17 @@ impl Server<'_> {
                 );
                 (ErrorKind::InvalidInput, message)
             }
+            401 if self.key == Key::Missing => (
+                ErrorKind::Unauthorized,
+                format!("{address} wants a key for `{model}`: set {key}, or pass `.api_key(..)`"),
+            ),
+            401 if self.key == Key::OfTheProgram => (
+                ErrorKind::Unauthorized,
+                format!(
+                    "{address} wants a key for `{model}`: pass `.api_key(..)`, because one of the environment is not \
+                     sent to an address of `.base_url(..)`"
+                ),
+            ),
             // What a provider says here may hold a part of the key.
             401 => (
                 ErrorKind::Unauthorized,

@@ -19,7 +19,7 @@ pub enum Provider {
     DeepSeek,
     /// Moonshot AI: `moonshot:kimi-k2`, MOONSHOT_API_KEY, MOONSHOT_BASE_URL.
     Moonshot,
-    /// Ollama on this machine: `ollama:qwen3`, OLLAMA_BASE_URL; needs no key.
+    /// Ollama on this machine: `ollama:qwen3`, OLLAMA_BASE_URL, OLLAMA_API_KEY where it asks for one.
     Ollama,
     /// vLLM on this machine: `vllm:Qwen/Qwen3-8B`, VLLM_BASE_URL, VLLM_API_KEY where it asks for one.
     Vllm,

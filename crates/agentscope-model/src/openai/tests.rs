@@ -330,3 +330,19 @@ fn models_of_openai_that_see_nothing_are_not_shown_the_images_of_tools() {
         assert!(!sees(model), "{model}");
     }
 }
+
+#[test]
+fn what_is_wrong_in_the_environment_is_called_by_its_variable() {
+    let mut found = OpenAIChatModel::new("m").base_url("https://api.openai.com/v1");
+    let settings = Arc::make_mut(&mut found.0);
+    (settings.key, settings.found_key) = (Some("sk\nenv".into()), true);
+    let error = found.check().unwrap_err();
+    assert!(error.message().starts_with("OPENAI_API_KEY has characters that"), "{error}");
+
+    let mut found = OpenAIChatModel::new("m");
+    Arc::make_mut(&mut found.0).base_url = "no url".to_owned();
+    let error = found.check().unwrap_err();
+    assert!(error.message().starts_with("OPENAI_BASE_URL: `no url` is no base URL"), "{error}");
+    let error = found.base_url("no url").check().unwrap_err();
+    assert!(error.message().starts_with("`no url` is no base URL"), "{error}");
+}

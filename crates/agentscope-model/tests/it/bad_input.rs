@@ -81,6 +81,18 @@ async fn a_wrong_key_is_told_and_not_shown() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_not_sent_is_asked_for_where_it_can_be_given() {
+    let server = Server::start(named("unauthorized"));
+    let error = failure(&OpenAIChatModel::new("gpt-4o").base_url(server.url())).await;
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
+    assert_eq!(
+        error.message().replace(&server.address().to_string(), "HOST"),
+        "HOST wants a key for `gpt-4o`: pass `.api_key(..)`, because one of the environment is not sent to an address \
+         of `.base_url(..)`"
+    );
+}
+
+#[tokio::test]
 async fn a_limit_that_says_how_long_is_waited_for_and_told() {
     let (kind, message, asked) = told(named("rate-limited-date"), as_it_is).await;
     assert_eq!((kind, asked), (ErrorKind::RateLimited, 3));
@@ -223,6 +235,14 @@ async fn nobody_at_the_address_is_told() {
     assert_eq!(
         error.message().replace(&address.to_string(), "HOST"),
         "nothing listens at HOST: start the server, or correct the address"
+    );
+
+    // An address to which a proxy may be on the way.
+    let address = format!("0.0.0.0:{}", address.port());
+    let error = failure(&model(format!("http://{address}/v1")).retries(0)).await;
+    assert_eq!(
+        error.message().replace(&address, "HOST"),
+        "nothing listens at HOST, or at its proxy where there is one: start the server, or correct the address"
     );
 }
 

@@ -24,7 +24,8 @@ const GLANCE: Duration = Duration::from_millis(40);
 const PASTE: &[u8] = b"\x1b[200~";
 const PASTE_END: &[u8] = b"\x1b[201~";
 
-/// A terminal that passes each key on at once and shows none, until this is dropped. Ctrl-C stays a signal.
+/// A terminal that passes each key on at once and shows none, until this is dropped. Ctrl-C stays a signal, and Enter stays
+/// what it is: the line editor, which may read it later, takes a line feed for Ctrl-J.
 pub(super) struct Quiet(Termios);
 
 impl Quiet {
@@ -38,6 +39,7 @@ impl Quiet {
     pub(super) fn again(&self) -> Result<()> {
         let mut modes = self.0.clone();
         modes.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
+        modes.input_modes -= InputModes::ICRNL;
         set(modes)
     }
 

@@ -87,7 +87,9 @@ class Terminal:
 
     def modes(self):
         modes = termios.tcgetattr(self.guest)
-        return {"modes": repr(modes), "quiet": not modes[3] & (termios.ECHO | termios.ICANON)}
+        # Enter is passed on as it is, because the line editor takes a line feed for another key.
+        quiet = not modes[3] & (termios.ECHO | termios.ICANON) and not modes[0] & termios.ICRNL
+        return {"modes": repr(modes), "quiet": quiet}
 
     def do(self, command):
         if "run" in command:
