@@ -273,6 +273,13 @@ impl Settings {
         self.endpoint.get_or_init(|| Endpoint::of(self)).as_ref().map_err(Error::clone)
     }
 
+    /// The providers themselves take the name of a tool beside its result, which is no part of the API; who else is behind an
+    /// address may refuse it.
+    fn names_tools(&self) -> bool {
+        let ways = self.provider.ways();
+        ways.names_tools && self.base_url == ways.base_url
+    }
+
     fn head(&self) -> Result<HeaderMap> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

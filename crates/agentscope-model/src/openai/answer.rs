@@ -191,6 +191,7 @@ impl Answer {
             extra: &model.extra,
             media: &media,
             stream: model.stream,
+            names_tools: model.names_tools(),
             sees: model.card.input_types.iter().any(|it| it.starts_with("image/")),
             free_choice: self.free_choice,
         };

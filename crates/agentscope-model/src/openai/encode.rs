@@ -23,6 +23,8 @@ pub(crate) struct Body<'a> {
     /// The files of the messages, read already.
     pub(crate) media: &'a Inlined,
     pub(crate) stream: bool,
+    /// The results of tools name their tool.
+    pub(crate) names_tools: bool,
     /// The model is known to be shown images, so that those of a tool may be put before it.
     pub(crate) sees: bool,
     /// The server is known not to let itself be told which tool to call.

@@ -167,7 +167,7 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
     }
 
     fn tool(&mut self, id: &'a str, name: &'a str, text: Cow<'a, str>) -> Result<(), S::Error> {
-        let name = self.cx.ways().names_tools.then(|| tool_name(self.cx, name));
+        let name = self.cx.names_tools.then(|| tool_name(self.cx, name));
         let content = WireContent::Text(text);
         self.put(&Wire { role: "tool", tool_call_id: Some(id), name, content, ..Wire::default() })
     }

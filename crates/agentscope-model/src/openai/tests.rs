@@ -24,6 +24,7 @@ fn encode(req: &ModelRequest, provider: Provider, change: impl FnOnce(&mut Body<
         stream: false,
         sees: false,
         free_choice: false,
+        names_tools: provider.ways().names_tools,
     };
     change(&mut body);
     serde_json::from_slice(&body.encode().unwrap()).unwrap()
@@ -231,6 +232,7 @@ fn options_choices_and_extra_fields_are_written() {
             stream: false,
             sees: false,
             free_choice: false,
+            names_tools: true,
         };
         serde_json::from_slice(&body.encode().unwrap()).unwrap()
     };
@@ -280,6 +282,7 @@ fn a_request_without_words_is_refused() {
         stream: true,
         sees: false,
         free_choice: false,
+        names_tools: true,
     };
     let error = body.encode().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
@@ -298,6 +301,14 @@ fn keys_are_neither_shown_nor_carried_to_another_address() {
     Arc::make_mut(&mut found.0).key = Some("sk-env".into());
     Arc::make_mut(&mut found.0).found_key = true;
     assert!(found.base_url("http://localhost:1/v1").0.key.is_none());
+}
+
+#[test]
+fn a_tool_is_named_beside_its_result_only_to_the_provider_itself() {
+    let named = |model: OpenAIChatModel| model.0.names_tools();
+    assert!(named(OpenAIChatModel::new("m").base_url("https://api.openai.com/v1")));
+    assert!(!named(OpenAIChatModel::new("m").base_url("http://localhost:8000/v1")), "who knows who that is");
+    assert!(!named(OpenAIChatModel::of(Provider::Other, "m")));
 }
 
 #[test]

@@ -96,7 +96,7 @@ proptest! {
         let mut req = asked(history);
         req.options.transcript = [Transcript::Auto, Transcript::Always, Transcript::Never][which];
         let (extra, media) = (Map::new(), Inlined::default());
-        let body = Body { req: &req, model: "m", provider, extra: &extra, media: &media, stream: true, sees, free_choice: false };
+        let body = Body { req: &req, model: "m", provider, extra: &extra, media: &media, stream: true, sees, free_choice: false, names_tools: provider.ways().names_tools };
         let mut words = Vec::new();
         req.messages.iter().for_each(|msg| said(&msg.content, &mut words));
         let Ok(bytes) = body.encode() else {
@@ -208,6 +208,7 @@ async fn media_of(req: &ModelRequest) -> Result<Value> {
         stream: false,
         sees: false,
         free_choice: false,
+        names_tools: true,
     };
     Ok(serde_json::from_slice(&body.encode()?).unwrap())
 }
