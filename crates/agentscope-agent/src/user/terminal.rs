@@ -5,7 +5,7 @@ use super::{
     input::{Answer, Question, UserInput},
 };
 use crate::clean::clean;
-use crate::lines::Lines;
+use crate::lines::{Lines, is_too_long};
 use agentscope_core::{BoxFuture, Context, Error, ErrorKind, Msg, Reason, Result};
 use std::{
     io::{self, BufRead, IsTerminal, Write},
@@ -181,6 +181,9 @@ fn words(msg: &Msg) -> String {
 }
 
 fn unusable(error: io::Error) -> Error {
+    if is_too_long(&error) {
+        return Error::new(ErrorKind::InvalidInput, error.to_string());
+    }
     Error::new(ErrorKind::Unavailable, format!("the terminal cannot be used: {error}")).with_source(error)
 }
 
