@@ -81,10 +81,16 @@ impl Terminal {
     }
 
     /// Ctrl-C interrupts the reply while the person is asked. From the first question on, it no longer ends the program, which
-    /// has to listen to it elsewhere.
+    /// has to listen to it elsewhere; where there was a [talk](crate::console()) before, it ends the program between questions.
     #[must_use]
     pub fn ctrl_c(mut self) -> Self {
-        self.ctrl_c = Some(|| Box::pin(async { drop(tokio::signal::ctrl_c().await) }));
+        self.ctrl_c = Some(|| {
+            Box::pin(async {
+                #[cfg(unix)]
+                let _listening = crate::console::ending::INTERRUPT.hold();
+                drop(tokio::signal::ctrl_c().await);
+            })
+        });
         self
     }
 
