@@ -4,7 +4,7 @@ mod policy;
 
 use agentscope::prelude::*;
 pub use policy::Policy;
-use std::sync::Arc;
+use std::{io::Write, sync::Arc};
 
 /// The model that a demo thinks with: the one of `--model SPEC` on the command line, such as `ollama:qwen3` or
 /// `http://localhost:8000/v1#NAME`, else a small policy.
@@ -14,7 +14,9 @@ use std::sync::Arc;
 pub fn model() -> Result<Arc<dyn ChatModel>> {
     match spec(std::env::args().skip(1))?.as_deref() {
         None | Some("policy") => {
-            println!("(model: a few rules in examples/src/policy.rs, no language model)");
+            // That nothing can be shown is told by the demo, whose words matter more than this note.
+            let note = "(model: a few rules in examples/src/policy.rs, no language model)";
+            let _ = writeln!(std::io::stdout(), "{note}");
             Ok(Arc::new(Policy::new()))
         }
         Some(spec) => model::from_spec(spec),

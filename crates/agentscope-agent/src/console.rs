@@ -2,6 +2,8 @@
 
 mod approval;
 mod command;
+#[cfg(unix)]
+pub(crate) mod ending;
 mod lines;
 mod markdown;
 mod orders;
@@ -29,7 +31,14 @@ use terminal::Terminal;
 ///
 /// In a terminal, lines are edited, Markdown is shown as what it means, and what is typed while the agent works is told to it at
 /// once. Through a pipe it takes one line after the other and shows each text as it was written; a tool that asks takes the next
-/// line, and the end of the input is a denial. `NO_COLOR` and `TERM=dumb` are respected.
+/// line, and the end of the input is a denial. `NO_COLOR` and `TERM=dumb` are respected. Where nobody reads the output any more,
+/// as behind `| head -1`, the talk ends as if the person had left.
+///
+/// On Unix, a signal that a talk listens to, which is SIGINT and in a terminal SIGTERM and SIGHUP too, ends the program at once
+/// whenever no talk runs, with status 130, 143 or 129: a tool that never ends cannot keep the program. That holds for listeners
+/// that the program makes after its first talk began, too. A signal that it listens to or ignores by then stays its own: make
+/// your `tokio::signal::unix::signal(..)` before the talk. Systems without `/proc` do not tell that, so that there it ends the
+/// program all the same.
 ///
 /// See [docs/console.md](https://github.com/agentscope-ai/agentscope-rs/blob/main/docs/console.md) for keys and commands.
 ///
@@ -122,7 +131,8 @@ impl Console {
             std::env::var_os("TERM").is_some_and(|it| PLAIN_TERMINALS.iter().any(|plain| it == *plain));
         let prompts = interactive && std::io::stdout().is_terminal();
         let terminal = prompts && !dumb;
-        let signals = signals(terminal)?;
+        // Let go last, when the terminal is as it was: from then on a signal ends the program at once.
+        let (signals, _listening) = signals(terminal)?;
         let person: Box<dyn Person> =
             if terminal { Box::new(Terminal::open(self.history)?) } else { Box::new(Piped::stdin()?) };
         let screen = Screen::stdout(Look { terminal, color: terminal && !set("NO_COLOR") });

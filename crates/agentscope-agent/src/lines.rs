@@ -6,8 +6,9 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// Longest line (1 MiB); what is longer is several lines.
-const LINE_LIMIT: u64 = 1 << 20;
+/// Longest line (16 MiB, more than any model takes). What is longer is an error, and nothing of it is a line: the half of a
+/// message says something else than the whole.
+const LINE_LIMIT: usize = 16 << 20;
 
 /// The reader of the standard input, of which a process has one: a read of a terminal cannot be called off, so that a second
 /// reader would take the lines which the first one was asked for.
@@ -62,7 +63,8 @@ impl Lines {
         Ok(Self(ask))
     }
 
-    /// The next line without its end; `None` at the end of the input.
+    /// The next line without its end; `None` at the end of the input. One that [is too long](is_too_long) is an error, and the
+    /// line after it is the next.
     pub(crate) async fn next(&self) -> io::Result<Option<String>> {
         let (asker, line) = oneshot::channel();
         let gone = || io::Error::other("the thread that reads it has ended");
@@ -73,10 +75,27 @@ impl Lines {
 
 fn read_line(input: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut line = Vec::new();
-    match Read::take(input, LINE_LIMIT).read_until(b'\n', &mut line)? {
-        0 => Ok(None),
-        _ => Ok(Some(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned())),
+    let mut read =
+        |line: &mut Vec<u8>| Read::take(&mut *input, LINE_LIMIT as u64 + 1).read_until(b'\n', line);
+    if read(&mut line)? == 0 {
+        return Ok(None);
     }
+    if line.len() > LINE_LIMIT && !line.ends_with(b"\n") {
+        while !line.ends_with(b"\n") {
+            line.clear();
+            if read(&mut line)? == 0 {
+                break;
+            }
+        }
+        let message = "a line of more than 16 MiB was not taken: put it in a file and say where that is";
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(Some(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// Whether a line was longer than is taken.
+pub(crate) fn is_too_long(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::FileTooLarge
 }
 
 #[cfg(test)]

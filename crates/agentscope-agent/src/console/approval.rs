@@ -71,7 +71,13 @@ where
         }
         loop {
             let Some(answer) = self.answer(QUESTION, "").await? else { return Ok(Choice::Leave) };
-            let Said::Line(answer) = answer else { return Ok(Choice::Abort) };
+            let answer = match answer {
+                Said::Line(answer) => answer,
+                Said::Refused(why) => {
+                    return Ok(Choice::Decided(Decision::deny(call.id.clone()).note(why)));
+                }
+                Said::Interrupt | Said::End => return Ok(Choice::Abort),
+            };
             let (word, reason) = answer.trim().split_once(char::is_whitespace).unwrap_or((answer.trim(), ""));
             let deny = Decision::deny(call.id.clone());
             return Ok(Choice::Decided(match word.to_lowercase().as_str() {
@@ -122,7 +128,11 @@ where
     async fn answer(&mut self, prompt: &str, text: &str) -> Result<Option<Said>> {
         let said = self.listen(Ask { prompt, text, kind: Kind::Answer }).await?;
         if !self.interactive {
-            let shown = if let Said::Line(line) = &said { line } else { "(end of input: no)" };
+            let shown = match &said {
+                Said::Line(line) => line,
+                Said::Refused(why) => &format!("({why}: no)"),
+                Said::Interrupt | Said::End => "(end of input: no)",
+            };
             self.screen.line(shown).await?;
         }
         Ok(match said {

@@ -4,7 +4,7 @@ use super::{
     io_error,
     person::{Ask, Person, Said, Typed},
 };
-use crate::lines::Lines;
+use crate::lines::{Lines, is_too_long};
 use agentscope_core::{BoxFuture, Result};
 
 /// Who talks through a pipe.
@@ -22,7 +22,13 @@ impl Person for Piped {
     }
 
     fn say<'a>(&'a mut self, _: Ask<'a>) -> BoxFuture<'a, Result<Said>> {
-        Box::pin(async { Ok(self.0.next().await.map_err(io_error)?.map_or(Said::End, Said::Line)) })
+        Box::pin(async {
+            match self.0.next().await {
+                Ok(line) => Ok(line.map_or(Said::End, Said::Line)),
+                Err(error) if is_too_long(&error) => Ok(Said::Refused(error.to_string())),
+                Err(error) => Err(io_error(error)),
+            }
+        })
     }
 
     /// A line that comes early is the next message, not one to an agent that works: a script must not depend on who is faster.

@@ -26,6 +26,8 @@ pub(super) enum Kind {
 pub(super) enum Said {
     /// A line, which may have line breaks.
     Line(String),
+    /// Something that cannot be taken, and why.
+    Refused(String),
     /// They pressed Ctrl-C.
     Interrupt,
     /// They left, or there is no more input.

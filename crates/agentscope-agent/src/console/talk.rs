@@ -12,8 +12,8 @@ use super::{
 };
 use crate::clean::clean;
 use agentscope_core::{
-    Agent, AgentExt, EventKind, EventStream, Finish, Input, Interrupt, Msg, Name, Price, Reason, Result,
-    Role, ToolCall,
+    Agent, AgentExt, Error, EventKind, EventStream, Finish, Input, Interrupt, Msg, Name, Price, Reason,
+    Result, Role, ToolCall,
 };
 use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -79,7 +79,12 @@ where
         }
     }
 
-    pub(super) async fn run(mut self, sample: Option<String>) -> Result<()> {
+    /// Talks until the person leaves. Also who reads the output may leave: then it is over too.
+    pub(super) async fn run(self, sample: Option<String>) -> Result<()> {
+        self.go(sample).await.or_else(|error| if is_unread(&error) { Ok(()) } else { Err(error) })
+    }
+
+    async fn go(mut self, sample: Option<String>) -> Result<()> {
         let mut question = sample.clone().filter(|_| self.interactive);
         let mut asked = false;
         if self.interactive {
@@ -105,6 +110,11 @@ where
                 }
                 Said::Interrupt if self.interactive && !self.pressed_again() => {
                     self.screen.note("(Ctrl-C again leaves)").await?;
+                    continue;
+                }
+                Said::Refused(why) => {
+                    asked = true;
+                    self.screen.line(&format!("error: {why}")).await?;
                     continue;
                 }
                 Said::End | Said::Interrupt => return Ok(()),
@@ -286,7 +296,7 @@ where
             // Not `listen`: that a signal came is seen by whoever shows the reply.
             match self.person.say(Ask { prompt: &prompt, text: &typed.text, kind: Kind::Steer }).await? {
                 Said::Line(line) => line,
-                Said::Interrupt | Said::End => return Ok(true),
+                Said::Interrupt | Said::End | Said::Refused(_) => return Ok(true),
             }
         };
         match Command::read(&line) {
@@ -303,4 +313,10 @@ where
         }
         Ok(true)
     }
+}
+
+/// Whether an error is that nobody reads the output any more. Errors of the agent do not come here: they are shown.
+fn is_unread(error: &Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|it| it.downcast_ref::<std::io::Error>());
+    source.is_some_and(|it| it.kind() == std::io::ErrorKind::BrokenPipe)
 }

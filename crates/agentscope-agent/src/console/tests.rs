@@ -306,6 +306,14 @@ async fn at_a_question_ctrl_c_ends_the_reply_and_a_wrong_answer_is_asked_again()
 }
 
 #[tokio::test]
+async fn what_cannot_be_taken_is_told_and_is_no_permission() {
+    let refused = || Said::Refused("too long".to_owned());
+    let text = act(acting([say("Well.")]), actor([refused(), line("go"), refused()]), false).await;
+    assert!(text.contains("\nerror: too long\n") && !text.contains("→ act"), "{text}");
+    assert!(text.contains("← act: not allowed: ") && text.contains("too long\nFriday: Well."), "{text}");
+}
+
+#[tokio::test]
 async fn ctrl_c_twice_leaves_where_none_runs() {
     let says = [Said::Interrupt, Said::Interrupt, line("no")];
     let agent = ReActAgent::new("Friday", ScriptedModel::new([]));

@@ -5,7 +5,7 @@ use super::{
     input::{Answer, Question, UserInput},
 };
 use crate::clean::clean;
-use crate::lines::Lines;
+use crate::lines::{Lines, is_too_long};
 use agentscope_core::{BoxFuture, Context, Error, ErrorKind, Msg, Reason, Result};
 use std::{
     io::{self, BufRead, IsTerminal, Write},
@@ -81,10 +81,16 @@ impl Terminal {
     }
 
     /// Ctrl-C interrupts the reply while the person is asked. From the first question on, it no longer ends the program, which
-    /// has to listen to it elsewhere.
+    /// has to listen to it elsewhere; where there was a [talk](crate::console()) before, it ends the program between questions.
     #[must_use]
     pub fn ctrl_c(mut self) -> Self {
-        self.ctrl_c = Some(|| Box::pin(async { drop(tokio::signal::ctrl_c().await) }));
+        self.ctrl_c = Some(|| {
+            Box::pin(async {
+                #[cfg(unix)]
+                let _listening = crate::console::ending::INTERRUPT.hold();
+                drop(tokio::signal::ctrl_c().await);
+            })
+        });
         self
     }
 
@@ -181,6 +187,9 @@ fn words(msg: &Msg) -> String {
 }
 
 fn unusable(error: io::Error) -> Error {
+    if is_too_long(&error) {
+        return Error::new(ErrorKind::InvalidInput, error.to_string());
+    }
     Error::new(ErrorKind::Unavailable, format!("the terminal cannot be used: {error}")).with_source(error)
 }
 

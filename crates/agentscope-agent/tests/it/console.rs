@@ -358,6 +358,54 @@ mod needs_python3 {
         assert_eq!(terminal.ends(), 101);
     }
 
+    /// A program that waits at its end for a tool that never ends, after the talk.
+    fn waiting_for_ever() -> Terminal {
+        let mut terminal = Terminal::play("endless");
+        terminal.say("go");
+        terminal.see("→ endless");
+        terminal.send(CTRL_C);
+        terminal.see("^C");
+        terminal.send(CTRL_C);
+        terminal.see("(the talk is over)");
+        terminal
+    }
+
+    #[test]
+    fn after_the_talk_ctrl_c_and_the_other_signals_end_a_program_that_waits_for_a_tool() {
+        let mut terminal = waiting_for_ever();
+        terminal.send(CTRL_C);
+        assert_eq!(terminal.ends(), 130);
+        for (signal, status) in [(1, 129), (15, 143)] {
+            let mut terminal = waiting_for_ever();
+            terminal.ask(json!({"signal": signal}));
+            assert_eq!(terminal.ends(), status);
+        }
+    }
+
+    #[test]
+    fn a_second_talk_listens_as_the_first_did() {
+        let mut terminal = Terminal::play("twice");
+        terminal.say("/exit");
+        terminal.see("(the talk is over)");
+        terminal.see("> ");
+        terminal.send(CTRL_C);
+        terminal.see("(Ctrl-C again leaves)");
+        terminal.see("> ");
+        terminal.ask(json!({"signal": 15}));
+        assert_eq!(terminal.ends(), 0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_listener_that_was_there_before_the_talk_still_hears_after_it() {
+        let mut terminal = Terminal::play("listener");
+        terminal.say("/exit");
+        terminal.see("(the talk is over)");
+        terminal.ask(json!({"signal": 15}));
+        terminal.see("(told to end)");
+        assert_eq!(terminal.ends(), 0);
+    }
+
     #[test]
     fn markdown_and_a_table_are_shown_as_what_they_mean() {
         let mut terminal = Terminal::play("markdown");

@@ -2,8 +2,8 @@
 
 #![cfg(all(unix, feature = "console"))]
 
-use agentscope_agent::{Terminal, UserAgent};
-use agentscope_core::{AgentExt, ErrorKind, Finish};
+use agentscope_agent::{Terminal, UserAgent, console};
+use agentscope_core::{AgentExt, ErrorKind, Finish, Msg, agent_fn};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     process::{Child, ChildStdout, Command, Stdio},
@@ -19,6 +19,7 @@ fn a_child_process() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     match role.as_str() {
         "share" => runtime.block_on(share()),
+        "talk" => runtime.block_on(talk()),
         _ => runtime.block_on(interrupt()),
     }
     std::process::exit(0); // a read of a terminal cannot be called off
@@ -53,6 +54,46 @@ fn people_and_the_program_share_one_standard_input_and_each_line_is_read_once() 
     assert!(shown.contains("user: 1?\nAlice> a\nuser: 2?\nBob> b\n"), "{shown}");
     assert!(shown.contains("\na b c d\n"), "{shown}");
     assert!(child.wait().unwrap().success(), "{shown}");
+}
+
+async fn talk() {
+    let echo = agent_fn("Echo", |msgs, _| async move {
+        Ok(Msg::assistant("Echo", format!("{} bytes", msgs[0].text().len())))
+    });
+    console(echo).await.unwrap();
+}
+
+#[test]
+fn a_line_that_is_too_long_is_refused_whole_and_the_talk_goes_on() {
+    let mut child = child("talk");
+    let mut input = child.stdin.take().unwrap();
+    let limit = 16 << 20;
+    let (fits, long) = ("x".repeat(limit - 1) + "\n", "x".repeat(3 * limit) + "\n");
+    let write = std::thread::spawn(move || {
+        for text in [fits.as_str(), &long, "after\n", &long[1..=limit], "y"] {
+            input.write_all(text.as_bytes()).unwrap();
+        }
+    });
+    let mut shown = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut shown).unwrap();
+    write.join().unwrap();
+    let shown: Vec<&str> = shown.lines().filter(|it| !it.starts_with("> x")).collect();
+    let refused = "error: a line of more than 16 MiB was not taken: put it in a file and say where that is";
+    let at = shown.iter().position(|it| it.ends_with("Echo: 16777215 bytes")).unwrap();
+    assert_eq!(shown[at + 1..at + 5], [refused, "> after", "Echo: 5 bytes", refused]);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_talk_whose_output_nobody_reads_any_more_ends_without_an_error() {
+    let mut child = child("talk");
+    let mut input = child.stdin.take().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    input.write_all(b"hi\n").unwrap();
+    shown_until(&mut out, "2 bytes\n");
+    drop(out);
+    input.write_all(b"hi\n").unwrap(); // the input stays open: the talk is over all the same
+    assert!(child.wait().unwrap().success());
 }
 
 async fn interrupt() {

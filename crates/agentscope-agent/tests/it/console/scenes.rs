@@ -45,6 +45,27 @@ pub(super) async fn play(scene: &str, place: PathBuf) -> Result<()> {
             let script = [call("c1", "stubborn", json!({}))];
             console(friday(script).tool(waiting("stubborn", false)).grace(Duration::from_millis(500))).await
         }
+        "endless" => {
+            let agent = friday([call("c1", "endless", json!({}))]).tool(endless());
+            console(agent.grace(Duration::from_millis(200))).await?;
+            println!("(the talk is over)");
+            Ok(())
+        }
+        #[cfg(target_os = "linux")]
+        "listener" => {
+            let mut listener =
+                tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).unwrap();
+            console(echo()).await?;
+            println!("(the talk is over)");
+            listener.recv().await;
+            println!("(told to end)");
+            Ok(())
+        }
+        "twice" => {
+            console(echo()).await?;
+            println!("(the talk is over)");
+            console(echo()).await
+        }
         "approve" => console(approve()).await,
         "markdown" => console(friday([say(MARKDOWN).chunks(3).every(Duration::from_millis(5))])).await,
         "steer" => console(Told::new()).await,
@@ -71,6 +92,16 @@ fn waiting(name: &str, heeds: bool) -> Probe {
         } else {
             std::future::pending::<()>().await;
         }
+        Ok("ended".into())
+    });
+    tool.with(ToolSpec::read_only)
+}
+
+/// A tool that blocks a thread for ever, as a plain `fn` can.
+fn endless() -> Probe {
+    let tool = Probe::new("endless", |_, _| async {
+        let sleep = || std::thread::sleep(Duration::from_secs(3600));
+        tokio::task::spawn_blocking(sleep).await.unwrap();
         Ok("ended".into())
     });
     tool.with(ToolSpec::read_only)

@@ -19,6 +19,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -40,6 +41,8 @@ class Terminal:
     def run(self, arguments, env):
         def own():
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+            for each in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+                signal.signal(each, signal.SIG_DFL)  # also where the tests run under nohup
 
         guest = self.guest
         self.program = subprocess.Popen(
