@@ -2,6 +2,7 @@
 
 use super::*;
 use agentscope_core::Error;
+use proptest::prelude::*;
 
 /// A stream of these frames, as they are.
 fn raw(frames: &[&str]) -> Result<Vec<ModelDelta>> {
