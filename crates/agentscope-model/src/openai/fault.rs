@@ -204,7 +204,17 @@ pub(super) fn reported(peer: &str, report: &Value) -> Error {
     } else {
         format!("and says: {}", clean(&said))
     };
-    Error::new(kind, format!("{peer} broke its answer off {said}"))
+    let remedy = match kind {
+        ErrorKind::Refused => "word the request otherwise",
+        ErrorKind::Exhausted => "raise the quota, or use another model",
+        ErrorKind::RateLimited => "wait, or use another model",
+        ErrorKind::ContextOverflow => "shorten the conversation, or use a model that takes more",
+        ErrorKind::Unauthorized => "use a key that may use this model",
+        ErrorKind::NotFound => "correct the name of the model",
+        ErrorKind::InvalidInput => "correct the request",
+        _ => "try again, or use another model",
+    };
+    Error::new(kind, format!("{peer} broke its answer off {said}: {remedy}"))
 }
 
 /// A frame that is no chunk.

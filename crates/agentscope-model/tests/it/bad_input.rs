@@ -142,7 +142,10 @@ async fn what_a_stream_says_of_an_error_is_told_without_the_key() {
     let error = Answer::events(format!("data: {report}\n\n"));
     let (_, message, _) =
         told(error, |model| model.retries(0).header("OpenAI-Organization", "org-12345")).await;
-    assert_eq!(message, "HOST broke its answer off and says: *** is no key for ***");
+    assert_eq!(
+        message,
+        "HOST broke its answer off and says: *** is no key for ***: try again, or use another model"
+    );
 }
 
 #[tokio::test]

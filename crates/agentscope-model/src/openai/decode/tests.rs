@@ -273,7 +273,8 @@ fn an_error_in_the_stream_is_an_error() {
     ] {
         let error = broken(frame);
         assert_eq!(error.kind(), kind, "{error}");
-        assert_eq!(error.message(), format!("the server broke its answer off and says: {said}"));
+        let message = format!("the server broke its answer off and says: {said}: ");
+        assert!(error.message().starts_with(&message) && error.message().len() > message.len(), "{error}");
     }
     for nonsense in ["data: {", "data: <html>", "data: 7", r#"data: {"choices": 7}"#] {
         assert_eq!(broken(nonsense).kind(), ErrorKind::Protocol, "{nonsense}");
