@@ -95,7 +95,8 @@ mod tests {
                     stream.read_exact(&mut byte).unwrap();
                     asked.extend(byte);
                 }
-                write!(stream, "HTTP/1.1 {status}\r\n\r\n").unwrap();
+                // In one piece: who asks leaves when they have seen the status.
+                stream.write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()).unwrap();
             });
             assert_eq!(answers(port, "/"), ready, "{status}");
             server.join().unwrap();
