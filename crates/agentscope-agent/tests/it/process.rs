@@ -187,7 +187,10 @@ fn kill_until_done(place: &Path, random: &mut impl FnMut() -> u64) -> usize {
     let mut kills = 0;
     loop {
         let mut process = child("ten-steps", place).spawn().unwrap();
-        std::thread::sleep(Duration::from_micros(2_000 + random() % 40_000));
+        // On a machine that is busy with other things a process does not even begin in so short a time: it gets more of it,
+        // the longer this takes.
+        let patience = 40_000 * (1 + kills as u64 / 20);
+        std::thread::sleep(Duration::from_micros(2_000 + random() % patience));
         let over = process.try_wait().unwrap();
         process.kill().unwrap(); // SIGKILL
         process.wait().unwrap();
