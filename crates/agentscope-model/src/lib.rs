@@ -1,9 +1,10 @@
 #![doc = include_str!("../README.md")]
 
-mod media;
+mod conversation;
+mod http;
 mod openai;
 mod spec;
-mod sse;
+mod wire;
 
 pub use openai::{OpenAIChatModel, Provider};
 pub use spec::{from_env, from_spec};

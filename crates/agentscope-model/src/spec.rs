@@ -1,6 +1,9 @@
 //! Models by a line of configuration.
 
-use crate::{OpenAIChatModel, Provider};
+use crate::{
+    OpenAIChatModel, Provider,
+    http::{HttpChatModel, Settings},
+};
 use agentscope_core::{ChatModel, Error, ErrorKind, Result};
 use agentscope_net::shown;
 use std::sync::Arc;
@@ -37,22 +40,52 @@ pub fn from_spec(spec: &str) -> Result<Arc<dyn ChatModel>> {
             )));
         }
         let spec = format!("{}#{model}", shown(url));
-        let model = OpenAIChatModel::of(Provider::Other, model).at(url).spec(&spec);
-        model.check()?;
-        return Ok(Arc::new(model));
+        let mut model = OpenAIChatModel::of(Provider::Other, model).0;
+        let settings = Arc::make_mut(&mut model);
+        settings.base_url = url.to_owned(); // the key is that of whatever address there is
+        Arc::make_mut(&mut settings.card).spec = spec;
+        return checked(model);
     }
     let (name, model) = spec.split_once(':').unwrap_or((spec, ""));
-    let Some(provider) = Provider::NAMED.into_iter().find(|it| it.ways().name.eq_ignore_ascii_case(name))
-    else {
+    let Some((_, make)) = makers().find(|(known, _)| known.eq_ignore_ascii_case(name)) else {
         let hint = nearest(name).map(|it| format!(" (do you mean `{it}`?)")).unwrap_or_default();
         return Err(wrong(format!("`{name}` is no known provider of models{hint}: a spec is {FORMS}")));
     };
     if model.is_empty() {
         return Err(wrong(format!("`{spec}` does not name a model: give `{name}:MODEL`")));
     }
-    let model = OpenAIChatModel::of(provider, model);
+    checked(make.of(model))
+}
+
+/// Who makes a model of a name.
+#[derive(Clone, Copy)]
+enum Maker {
+    Chat(Provider),
+    Format(fn(&str) -> Arc<Settings>),
+}
+
+impl Maker {
+    fn of(self, model: &str) -> Arc<Settings> {
+        match self {
+            Self::Chat(provider) => OpenAIChatModel::of(provider, model).0,
+            Self::Format(make) => make(model),
+        }
+    }
+}
+
+/// The formats beside the chat of OpenAI, by the names of their specs.
+const FORMATS: [(&str, fn(&str) -> Arc<Settings>); 0] = [];
+
+/// Who makes models, by the name that stands before the colon.
+fn makers() -> impl Iterator<Item = (&'static str, Maker)> {
+    let formats = FORMATS.into_iter().map(|(name, make)| (name, Maker::Format(make)));
+    formats.chain(Provider::NAMED.into_iter().map(|it| (it.ways().service.name, Maker::Chat(it))))
+}
+
+/// A model that can be asked at all.
+fn checked(model: Arc<Settings>) -> Result<Arc<dyn ChatModel>> {
     model.check()?;
-    Ok(Arc::new(model))
+    Ok(Arc::new(HttpChatModel(model)))
 }
 
 /// The model that the environment names: a spec as of [`from_spec`] in AGENTSCOPE_MODEL.
@@ -71,8 +104,8 @@ pub fn from_env() -> Result<Arc<dyn ChatModel>> {
 
 /// The provider whose name differs in at most two places.
 fn nearest(name: &str) -> Option<&'static str> {
-    let names = Provider::NAMED.map(|it| it.ways().name);
-    let (distance, nearest) = names.map(|it| (distance(&name.to_lowercase(), it), it)).into_iter().min()?;
+    let names = makers().map(|(it, _)| (distance(&name.to_lowercase(), it), it));
+    let (distance, nearest) = names.min()?;
     (distance <= 2).then_some(nearest)
 }
 

@@ -1,11 +1,10 @@
 //! An answer from the wire, piece by piece: a pure state machine over frames. What it has seen it has given away; it keeps the
 //! number of the block that is open, and the calls by their index.
 
-use super::{
-    fault,
-    sound::Sound,
-    surrogates::Surrogates,
-    wire::{CallDelta, Choice, Chunk, Count, Delta, WireUsage},
+use super::wire::{CallDelta, Choice, Chunk, Delta, WireUsage};
+use crate::{
+    http::{Decode, Peer},
+    wire::{Count, Shape, Sound, Surrogates},
 };
 use agentscope_core::{CallId, Error, ErrorKind, FinishReason, ModelDelta, Name, Result, Usage};
 use serde_json::Value;
@@ -16,7 +15,7 @@ pub(super) const EXTRA_CONTENT: &str = "extra_content";
 
 pub(crate) struct Decoder {
     /// Who answers, for what is told of errors.
-    peer: Name,
+    peer: Peer,
     /// The number of the next block.
     next: u32,
     /// The block that words are added to, if the last block is one of that kind.
@@ -51,9 +50,62 @@ struct Call {
     shape: Shape,
 }
 
+impl Decode for Decoder {
+    fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    fn is_finished(&self) -> bool {
+        self.finish.is_some()
+    }
+
+    fn frame(&mut self, event: &[u8], data: &[u8], out: &mut VecDeque<ModelDelta>) -> Result<()> {
+        let data = data.trim_ascii();
+        if self.ended || data.is_empty() {
+            return Ok(());
+        }
+        if data == b"[DONE]" {
+            return self.done(out);
+        }
+        if event == b"error" {
+            return Err(self.peer.in_band(data));
+        }
+        match read(data) {
+            Ok(chunk) => self.take(chunk, data, out),
+            // No more than a guess at why it failed, but a cheap one: whole letters stay as they are.
+            Err(_) if memchr::memmem::find(data, b"\\u").is_some() => {
+                let mended = self.surrogates.mend(data);
+                let chunk = self.chunk(&mended)?;
+                self.take(chunk, &mended, out)
+            }
+            Err(error) => Err(self.peer.no_chunk(data, &error)),
+        }
+    }
+
+    fn whole(&mut self, body: &[u8], out: &mut VecDeque<ModelDelta>) -> Result<()> {
+        let mut chunk = self.chunk(body)?;
+        if chunk.choices.is_empty() && !is_error(&chunk) {
+            return Err(self.peer.no_answer("choices"));
+        }
+        for choice in &mut chunk.choices {
+            choice.delta = choice.message.take().or(choice.delta.take());
+        }
+        self.take(chunk, body, out)?;
+        self.done(out)
+    }
+
+    fn end(&mut self, out: &mut VecDeque<ModelDelta>) -> Result<()> {
+        match (self.ended, &self.finish) {
+            (true, _) => Ok(()),
+            (false, Some(_)) => self.done(out),
+            (false, None) => Err(self.peer.broke_off("a finish reason")),
+        }
+    }
+}
+
 impl Decoder {
     /// `sound_type` is the media type of sounds, where the model makes any.
-    pub(crate) fn new(peer: Name, sound_type: String) -> Self {
+    pub(crate) fn new(peer: Peer, sound_type: String) -> Self {
         Self {
             peer,
             next: 0,
@@ -64,77 +116,6 @@ impl Decoder {
             sound_type,
             finish: None,
             ended: false,
-        }
-    }
-
-    /// Whether the answer is complete: what may follow is of no interest.
-    pub(crate) fn is_ended(&self) -> bool {
-        self.ended
-    }
-
-    /// Whether the model has said why it stopped; only the usage may still come.
-    pub(crate) fn is_finished(&self) -> bool {
-        self.finish.is_some()
-    }
-
-    /// A frame of a stream.
-    ///
-    /// # Errors
-    /// What the server reports in the stream; [`ErrorKind::Protocol`] for what is no chunk.
-    pub(crate) fn frame(&mut self, event: &[u8], data: &[u8], out: &mut VecDeque<ModelDelta>) -> Result<()> {
-        let data = data.trim_ascii();
-        if self.ended || data.is_empty() {
-            return Ok(());
-        }
-        if data == b"[DONE]" {
-            return self.done(out);
-        }
-        if event == b"error" {
-            return Err(fault::in_band(&self.peer, data));
-        }
-        match read(data) {
-            Ok(chunk) => self.take(chunk, data, out),
-            // No more than a guess at why it failed, but a cheap one: whole letters stay as they are.
-            Err(_) if memchr::memmem::find(data, b"\\u").is_some() => {
-                let mended = self.surrogates.mend(data);
-                let chunk = self.chunk(&mended)?;
-                self.take(chunk, &mended, out)
-            }
-            Err(error) => Err(fault::no_chunk(&self.peer, data, &error)),
-        }
-    }
-
-    /// A whole answer that was not streamed.
-    ///
-    /// # Errors
-    /// What the server reports; [`ErrorKind::Protocol`] for what is no answer.
-    pub(crate) fn whole(&mut self, body: &[u8], out: &mut VecDeque<ModelDelta>) -> Result<()> {
-        let mut chunk = self.chunk(body)?;
-        if chunk.choices.is_empty() && !is_error(&chunk) {
-            return Err(fault::no_answer(&self.peer, body));
-        }
-        for choice in &mut chunk.choices {
-            choice.delta = choice.message.take().or(choice.delta.take());
-        }
-        self.take(chunk, body, out)?;
-        self.done(out)
-    }
-
-    /// The stream has ended.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unavailable`] if the model has not said that it stopped.
-    pub(crate) fn end(&mut self, out: &mut VecDeque<ModelDelta>) -> Result<()> {
-        match (self.ended, &self.finish) {
-            (true, _) => Ok(()),
-            (false, Some(_)) => self.done(out),
-            (false, None) => {
-                let message = format!(
-                    "the answer of {} broke off: the stream ended without a finish reason, so try again",
-                    self.peer
-                );
-                Err(Error::new(ErrorKind::Unavailable, message))
-            }
         }
     }
 
@@ -170,12 +151,12 @@ impl Decoder {
     }
 
     fn chunk<'a>(&self, data: &'a [u8]) -> Result<Chunk<'a>> {
-        read(data).map_err(|error| fault::no_chunk(&self.peer, data, &error))
+        read(data).map_err(|error| self.peer.no_chunk(data, &error))
     }
 
     fn take(&mut self, chunk: Chunk<'_>, data: &[u8], out: &mut VecDeque<ModelDelta>) -> Result<()> {
         if is_error(&chunk) {
-            return Err(fault::in_band(&self.peer, data));
+            return Err(self.peer.in_band(data));
         }
         for choice in chunk.choices {
             // Several choices are several answers; only one was asked for.
@@ -195,7 +176,7 @@ impl Decoder {
             out.push_back(ModelDelta::Usage(usage.into()));
         }
         if let Some(error) = choice.error.filter(|error| !is_nothing(error)) {
-            return Err(fault::reported(&self.peer, &error));
+            return Err(self.peer.reported(&error));
         }
         let reason = choice.finish_reason.as_deref().unwrap_or_default();
         match reason.to_ascii_lowercase().as_str() {
@@ -392,38 +373,6 @@ impl From<WireUsage> for Usage {
         usage.cached_tokens = within.or(elsewhere).unwrap_or_default();
         usage.reasoning_tokens = thoughts.unwrap_or_default();
         usage
-    }
-}
-
-/// Whether a JSON object is whole, byte by byte: nothing is kept and nothing is read twice.
-#[derive(Default)]
-struct Shape {
-    begun: bool,
-    depth: i64,
-    in_text: bool,
-    escaped: bool,
-}
-
-impl Shape {
-    fn add(&mut self, json: &str) {
-        for byte in json.bytes() {
-            match byte {
-                _ if self.escaped => self.escaped = false,
-                b'\\' if self.in_text => self.escaped = true,
-                b'"' => self.in_text = !self.in_text,
-                b'{' | b'[' if !self.in_text => (self.begun, self.depth) = (true, self.depth + 1),
-                b'}' | b']' if !self.in_text => self.depth -= 1,
-                _ => {}
-            }
-        }
-    }
-
-    fn is_whole(&self) -> bool {
-        self.depth == 0 && !self.in_text
-    }
-
-    fn is_complete(&self) -> bool {
-        self.begun && self.is_whole()
     }
 }
 

@@ -1,9 +1,13 @@
-use super::{encode::Body, *};
-use crate::media::Inlined;
-use agentscope_core::{
-    ContentBlock, Media, Msg, Role, ToolCall, ToolChoice, ToolResult, ToolSpec, ToolState, Transcript,
+use super::*;
+use crate::http::{
+    Inlined,
+    testing::{encoded, encoded_seeing},
 };
-use serde_json::json;
+use agentscope_core::{
+    ChatModel, ContentBlock, ErrorKind, Map, Media, ModelRequest, Msg, Role, ToolCall, ToolChoice,
+    ToolResult, ToolSpec, ToolState, Transcript,
+};
+use serde_json::{Value, json};
 
 mod formatters;
 mod histories;
@@ -13,21 +17,13 @@ fn body(req: &ModelRequest, provider: Provider) -> Value {
     encode(req, provider, |_| {})
 }
 
-fn encode(req: &ModelRequest, provider: Provider, change: impl FnOnce(&mut Body<'_>)) -> Value {
-    let (extra, media) = (Map::new(), Inlined::default());
-    let mut body = Body {
-        req,
-        model: "m",
-        provider,
-        extra: &extra,
-        media: &media,
-        stream: false,
-        sees: false,
-        free_choice: false,
-        names_tools: provider.ways().names_tools,
-    };
-    change(&mut body);
-    serde_json::from_slice(&body.encode().unwrap()).unwrap()
+/// The same for a model that sees.
+fn seeing(req: &ModelRequest, provider: Provider) -> Value {
+    encoded_seeing(&Chat(provider), req).unwrap()
+}
+
+fn encode(req: &ModelRequest, provider: Provider, change: impl FnOnce(&mut Ask<'_>)) -> Value {
+    encoded(&Chat(provider), req, change).unwrap()
 }
 
 fn messages(req: &ModelRequest, provider: Provider) -> Value {
@@ -119,7 +115,7 @@ fn images_of_parallel_results_come_after_the_last_of_them() {
         ],
     );
     let req = asked([Msg::user("?"), reply]);
-    let seen = encode(&req, Provider::Other, |body| body.sees = true);
+    let seen = seeing(&req, Provider::Other);
     let roles: Vec<_> =
         seen["messages"].as_array().unwrap().iter().map(|it| it["role"].as_str().unwrap()).collect();
     assert_eq!(roles, ["user", "assistant", "tool", "tool", "user"]);
@@ -143,7 +139,7 @@ fn a_tool_cannot_have_a_file_of_this_machine_sent_away() {
             ToolResult::new("c1", "look", ToolState::Success, vec![stolen]).into(),
         ],
     );
-    let sent = encode(&asked([Msg::user("?"), reply]), Provider::Other, |body| body.sees = true);
+    let sent = seeing(&asked([Msg::user("?"), reply]), Provider::Other);
     assert_eq!(sent["messages"][2]["content"], "The returned image can be found at: file:///etc/passwd.png");
     assert_eq!(sent["messages"].as_array().unwrap().len(), 3);
 }
@@ -218,24 +214,10 @@ fn options_choices_and_extra_fields_are_written() {
     req.output_schema = Some(Arc::new(json!({"type": "object", "properties": {}})));
     let extra =
         Map::from_iter([("enable_thinking".to_owned(), json!(true)), ("temperature".to_owned(), json!(2))]);
-    let mut body = encode(&req, Provider::OpenAi, |body| body.stream = true);
+    let mut body = encode(&req, Provider::OpenAi, |ask| ask.stream = true);
     assert_eq!(body["stream"], true);
     assert!(body.get("stream_options").is_none());
-    body = {
-        let media = Inlined::default();
-        let body = Body {
-            req: &req,
-            model: "m",
-            provider: Provider::OpenAi,
-            extra: &extra,
-            media: &media,
-            stream: false,
-            sees: false,
-            free_choice: false,
-            names_tools: true,
-        };
-        serde_json::from_slice(&body.encode().unwrap()).unwrap()
-    };
+    body = encode(&req, Provider::OpenAi, |ask| ask.extra = Box::leak(Box::new(extra)));
     body.as_object_mut().unwrap().remove("messages");
     assert_eq!(
         body,
@@ -265,62 +247,16 @@ fn options_choices_and_extra_fields_are_written() {
     assert_eq!(super::tests::body(&one(ToolChoice::Required), Provider::Other)["tool_choice"], forced);
     assert_eq!(super::tests::body(&one(ToolChoice::None), Provider::Other)["tool_choice"], "none");
     assert!(super::tests::body(&one(ToolChoice::Auto), Provider::Other).get("tool_choice").is_none());
-    let free = encode(&one(ToolChoice::Required), Provider::Other, |body| body.free_choice = true);
+    let free = encode(&one(ToolChoice::Required), Provider::Other, |ask| ask.free_choice = true);
     assert!(free.get("tool_choice").is_none());
 }
 
 #[test]
 fn a_request_without_words_is_refused() {
     let req = asked([Msg::new("user", Role::User, vec![])]);
-    let (extra, media) = (Map::new(), Inlined::default());
-    let body = Body {
-        req: &req,
-        model: "m",
-        provider: Provider::Other,
-        extra: &extra,
-        media: &media,
-        stream: true,
-        sees: false,
-        free_choice: false,
-        names_tools: true,
-    };
-    let error = body.encode().unwrap_err();
+    let error = encoded(&Chat(Provider::Other), &req, |_| {}).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(error.message().contains("no message with words"), "{error}");
-}
-
-#[test]
-fn keys_are_neither_shown_nor_carried_to_another_address() {
-    let model = OpenAIChatModel::new("m").api_key("sk-secret").header("X-Token", "hidden");
-    assert!(!format!("{model:?}").contains("secret") && !format!("{model:?}").contains("hidden"));
-    assert!(!format!("{:?}", model.0.endpoint().unwrap().headers).contains("secret"));
-    assert!(!format!("{:?}", model.0.endpoint().unwrap().headers).contains("hidden"));
-    let own = model.base_url("http://localhost:1/v1");
-    assert!(own.0.key.is_some(), "a key that was given goes where it was told to");
-    let mut found = OpenAIChatModel::new("m");
-    Arc::make_mut(&mut found.0).key = Some("sk-env".into());
-    Arc::make_mut(&mut found.0).found_key = true;
-    assert!(found.base_url("http://localhost:1/v1").0.key.is_none());
-}
-
-#[test]
-fn a_tool_is_named_beside_its_result_only_to_the_provider_itself() {
-    let named = |model: OpenAIChatModel| model.0.names_tools();
-    assert!(named(OpenAIChatModel::new("m").base_url("https://api.openai.com/v1")));
-    assert!(!named(OpenAIChatModel::new("m").base_url("http://localhost:8000/v1")), "who knows who that is");
-    assert!(!named(OpenAIChatModel::of(Provider::Other, "m")));
-}
-
-#[test]
-fn an_address_is_that_of_the_api_or_of_its_one_method() {
-    let at = |url: &str| OpenAIChatModel::new("m").base_url(url).0.endpoint().map(|it| it.url.to_string());
-    for base in ["http://h:1/v1", "http://h:1/v1/", "http://h:1/v1/chat/completions"] {
-        assert_eq!(at(base).unwrap(), "http://h:1/v1/chat/completions");
-    }
-    assert_eq!(at("http://h:1?api-version=2").unwrap(), "http://h:1/chat/completions?api-version=2");
-    for wrong in ["", "localhost:8000", "ftp://h/v1", "//h/v1", "http://"] {
-        assert_eq!(at(wrong).unwrap_err().kind(), ErrorKind::InvalidInput, "{wrong}");
-    }
 }
 
 #[test]
@@ -340,20 +276,4 @@ fn models_of_openai_that_see_nothing_are_not_shown_the_images_of_tools() {
     ] {
         assert!(!sees(model), "{model}");
     }
-}
-
-#[test]
-fn what_is_wrong_in_the_environment_is_called_by_its_variable() {
-    let mut found = OpenAIChatModel::new("m").base_url("https://api.openai.com/v1");
-    let settings = Arc::make_mut(&mut found.0);
-    (settings.key, settings.found_key) = (Some("sk\nenv".into()), true);
-    let error = found.check().unwrap_err();
-    assert!(error.message().starts_with("OPENAI_API_KEY has characters that"), "{error}");
-
-    let mut found = OpenAIChatModel::new("m");
-    Arc::make_mut(&mut found.0).base_url = "no url".to_owned();
-    let error = found.check().unwrap_err();
-    assert!(error.message().starts_with("OPENAI_BASE_URL: `no url` is no base URL"), "{error}");
-    let error = found.base_url("no url").check().unwrap_err();
-    assert!(error.message().starts_with("`no url` is no base URL"), "{error}");
 }

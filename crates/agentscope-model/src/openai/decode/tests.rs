@@ -1,5 +1,11 @@
 use super::*;
-use crate::sse::Frames;
+use crate::{
+    http::{
+        Framing,
+        testing::{decoded, decoded_whole},
+    },
+    openai::Provider,
+};
 use serde_json::json;
 
 mod recorded;
@@ -7,23 +13,16 @@ mod servers;
 
 /// What a decoder makes of the bytes of a stream, in these pieces; then they end.
 fn stream<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<ModelDelta>> {
-    let (mut frames, mut decoder, mut out) = (Frames::default(), decoder(), VecDeque::new());
-    for piece in pieces {
-        frames.feed(piece, |event, data| decoder.frame(event, data, &mut out))?;
-    }
-    frames.end(|event, data| decoder.frame(event, data, &mut out))?;
-    decoder.end(&mut out)?;
-    Ok(out.into())
+    decoded(&mut decoder(), Framing::Events, pieces)
 }
 
 fn decoder() -> Decoder {
-    Decoder::new("the server".into(), "audio/wav".into())
+    let service = &Provider::Other.ways().service;
+    Decoder::new(Peer { address: "the server".into(), service }, "audio/wav".into())
 }
 
 fn whole(body: &[u8]) -> Result<Vec<ModelDelta>> {
-    let mut out = VecDeque::new();
-    decoder().whole(body, &mut out)?;
-    Ok(out.into())
+    decoded_whole(&mut decoder(), body)
 }
 
 /// A stream of these chunks and the last word.

@@ -5,8 +5,15 @@ use agentscope_core::Extra;
 use proptest::{collection::vec, prelude::*};
 use std::collections::HashMap;
 
-const PROVIDERS: [Provider; 7] = [
+const PROVIDERS: [Provider; 14] = [
     Provider::OpenAi,
+    Provider::Azure,
+    Provider::Xai,
+    Provider::Zhipu,
+    Provider::Yi,
+    Provider::HuggingFace,
+    Provider::ModelScope,
+    Provider::FastChat,
     Provider::DashScope,
     Provider::DeepSeek,
     Provider::Moonshot,
@@ -95,15 +102,14 @@ proptest! {
     ) {
         let mut req = asked(history);
         req.options.transcript = [Transcript::Auto, Transcript::Always, Transcript::Never][which];
-        let (extra, media) = (Map::new(), Inlined::default());
-        let body = Body { req: &req, model: "m", provider, extra: &extra, media: &media, stream: true, sees, free_choice: false, names_tools: provider.ways().names_tools };
+        let format = Chat(provider);
+        let body = if sees { encoded_seeing(&format, &req) } else { encoded(&format, &req, |_| {}) };
         let mut words = Vec::new();
         req.messages.iter().for_each(|msg| said(&msg.content, &mut words));
-        let Ok(bytes) = body.encode() else {
+        let Ok(body) = body else {
             prop_assert!(words.iter().all(|text| text.is_empty()), "{words:?} is lost");
             return Ok(());
         };
-        let body: Value = serde_json::from_slice(&bytes).unwrap();
         let messages = body["messages"].as_array().unwrap();
         prop_assert!(!messages.is_empty());
         let mut at = 0;
@@ -111,7 +117,7 @@ proptest! {
             at += 1;
             let role = message["role"].as_str().unwrap();
             prop_assert!(matches!(role, "system" | "user" | "assistant"), "{message} stands alone in {body:#}");
-            prop_assert!(role != "system" || at == 1 || provider.ways().system_anywhere, "{body:#}");
+            prop_assert!(role != "system" || at == 1 || provider.ways().manners.system_anywhere, "{body:#}");
             if let Some(name) = message.get("name") {
                 let name = name.as_str().unwrap();
                 prop_assert!(!name.is_empty() && !name.contains([' ', '<', '>', '|', '\\', '/']), "{message}");
@@ -197,20 +203,9 @@ fn a_hint_without_words_is_not_sent() {
 }
 
 async fn media_of(req: &ModelRequest) -> Result<Value> {
-    let media = Inlined::of(req, Provider::Other).await?;
-    let extra = Map::new();
-    let body = Body {
-        req,
-        model: "m",
-        provider: Provider::Other,
-        extra: &extra,
-        media: &media,
-        stream: false,
-        sees: false,
-        free_choice: false,
-        names_tools: true,
-    };
-    Ok(serde_json::from_slice(&body.encode()?).unwrap())
+    let format = Chat(Provider::Other);
+    let media = Inlined::of(req, format.manners()).await?;
+    encoded(&format, req, |ask| ask.media = Box::leak(Box::new(media)))
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Streams that other programs sent, split and cut at every byte; `tests/fixtures/recorded` says by whom.
 
 use super::*;
-use crate::sse::Frames;
+use crate::http::Frames;
 use proptest::prelude::*;
 use std::{fs, path::PathBuf, sync::LazyLock};
 

@@ -2,12 +2,13 @@
 
 use super::{
     Settings,
-    decode::Decoder,
-    encode::Body as Written,
     endpoint::Endpoint,
-    fault::{self, Key, Response as Refusal, Server, retry_after},
+    fault::{Key, Peer, Response as Refusal, Server, retry_after},
+    format::{Ask, Decode, Framing},
+    lines::Lines,
+    media::Inlined,
+    sse::Frames,
 };
-use crate::{media::Inlined, sse::Frames};
 use agentscope_core::{Context, Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Result, ToolChoice};
 use agentscope_net::{
     client,
@@ -47,7 +48,7 @@ const BODY_LIMIT: usize = 64 << 20;
 /// Most that is read of an error's body (64 KiB).
 const ERROR_LIMIT: usize = 64 << 10;
 
-pub(super) struct Answer {
+pub(crate) struct Answer {
     model: Arc<Settings>,
     req: ModelRequest,
     cx: Context,
@@ -72,8 +73,7 @@ enum Phase {
 
 struct Reading {
     response: Response,
-    frames: Frames,
-    decoder: Decoder,
+    decoder: Box<dyn Decode>,
     body: Body,
 }
 
@@ -82,7 +82,8 @@ struct Reading {
 enum Body {
     /// Nothing but white space has come, by which some keep a connection alive.
     Unknown,
-    Stream,
+    Events(Frames),
+    Lines(Lines),
     Whole(Vec<u8>),
 }
 
@@ -182,20 +183,21 @@ impl Answer {
     async fn ask(&mut self) -> Result<(), Failure> {
         let model = Arc::clone(&self.model);
         let Endpoint { url, headers, peer } = model.endpoint()?;
-        let media = Inlined::of(&self.req, model.provider).await?;
+        let media = Inlined::of(&self.req, model.format.manners()).await?;
         self.free_choice = model.free_choice.load(Relaxed);
-        let body = Written {
+        let ask = Ask {
             req: &self.req,
-            model: &model.card.name,
-            provider: model.provider,
+            card: &model.card,
+            manners: model.format.manners(),
             extra: &model.extra,
             media: &media,
             stream: model.stream,
-            names_tools: model.names_tools(),
-            sees: model.card.input_types.iter().any(|it| it.starts_with("image/")),
+            at_home: model.is_at_home(),
             free_choice: self.free_choice,
         };
-        let body = Bytes::from(body.encode()?);
+        let body = Bytes::from(model.format.encode(&ask)?);
+        let teller = Peer { address: peer.clone(), service: model.format.service() };
+        let decoder = model.format.decoder(teller.clone(), &ask);
         let sent = client(url)?.post(url.clone()).headers(headers.clone()).body(body).send();
         let response = match timeout(model.first_byte_timeout, sent).await {
             Ok(response) => response.map_err(|error| trouble(error, peer))?,
@@ -206,22 +208,16 @@ impl Answer {
         }
         let coding = response.headers().get(CONTENT_ENCODING).and_then(|it| it.to_str().ok());
         if let Some(coding) = coding.filter(|it| !it.is_empty() && *it != "identity") {
-            return Err(fault::compressed(peer, coding).into());
+            return Err(teller.compressed(coding).into());
         }
-        let sound_type = format!("audio/{}", self.sound_format());
-        self.phase = Phase::Read(Box::new(Reading {
-            response,
-            frames: Frames::default(),
-            decoder: Decoder::new(peer.clone(), sound_type),
-            body: Body::Unknown,
-        }));
+        self.phase = Phase::Read(Box::new(Reading { response, decoder, body: Body::Unknown }));
         Ok(())
     }
 
     /// Takes in the next bytes.
     async fn read(&mut self) -> Result<(), Failure> {
         let Phase::Read(reading) = &mut self.phase else { return Ok(()) };
-        let Reading { response, frames, decoder, body } = &mut **reading;
+        let Reading { response, decoder, body } = &mut **reading;
         let out = &mut self.out;
         let peer = &self.model.endpoint()?.peer;
         let limit = match (decoder.is_finished(), self.said) {
@@ -246,8 +242,13 @@ impl Answer {
             if begun.is_empty() {
                 return Ok(());
             }
-            *body = if Frames::may_begin_with(begun) { Body::Stream } else { Body::Whole(Vec::new()) };
+            *body = match self.model.format.framing() {
+                Framing::Events if Frames::may_begin_with(begun) => Body::Events(Frames::default()),
+                Framing::Lines if self.model.stream => Body::Lines(Lines::default()),
+                _ => Body::Whole(Vec::new()),
+            };
         }
+        let is_read = chunk.is_none();
         match (chunk, body) {
             (Some(chunk), Body::Whole(whole)) if whole.len() + chunk.len() > BODY_LIMIT => {
                 let message = format!("the answer of {peer} has more than {BODY_LIMIT} bytes");
@@ -258,16 +259,25 @@ impl Answer {
                 return Ok(());
             }
             (None, Body::Whole(whole)) => decoder.whole(whole, out)?,
-            (Some(chunk), _) => frames.feed(&chunk, |event, data| decoder.frame(event, data, out))?,
-            (None, _) => {
+            (Some(chunk), Body::Events(frames)) => {
+                frames.feed(&chunk, |event, data| decoder.frame(event, data, out))?
+            }
+            (Some(chunk), Body::Lines(lines)) => lines.feed(&chunk, |line| decoder.frame(b"", line, out))?,
+            (None, Body::Events(frames)) => {
                 frames.end(|event, data| decoder.frame(event, data, out))?;
                 decoder.end(out)?;
             }
+            (None, Body::Lines(lines)) => {
+                lines.end(|line| decoder.frame(b"", line, out))?;
+                decoder.end(out)?;
+            }
+            (None, Body::Unknown) => decoder.end(out)?,
+            (Some(_), Body::Unknown) => {}
         }
         if decoder.is_ended()
             && let Phase::Read(reading) = std::mem::replace(&mut self.phase, Phase::Over)
         {
-            self.phase = Phase::Drain(reading.response);
+            self.phase = if is_read { Phase::Over } else { Phase::Drain(reading.response) };
         }
         Ok(())
     }
@@ -297,7 +307,7 @@ impl Answer {
             None if model.own_address => Key::OfTheProgram,
             None => Key::Missing,
         };
-        let server = Server { provider: model.provider, model: &model.card.name, address, key };
+        let server = Server { service: model.format.service(), model: &model.card.name, address, key };
         let error =
             server.refused(&Refusal { status, retry_after, location: location.as_deref(), body: &body });
         // A server that does not let itself be told which tool to call is asked again, and leaves it to the model.
@@ -317,12 +327,6 @@ impl Answer {
         );
         // The model may be at work: asked again, it would do the work twice.
         Failure { error: Error::new(ErrorKind::Timeout, message), again: false }
-    }
-
-    /// The format of sounds, as it was asked for.
-    fn sound_format(&self) -> &str {
-        let audio = self.req.options.extra.get("audio").or_else(|| self.model.extra.get("audio"));
-        audio.and_then(|audio| audio.get("format")?.as_str()).unwrap_or("wav")
     }
 }
 

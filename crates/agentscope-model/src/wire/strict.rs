@@ -27,7 +27,7 @@ const FORMATS: [&str; 9] =
 /// would give another meaning, such as where a property is optional; such a schema is sent as it is, and not strictly.
 ///
 /// Closing an object only leaves out answers that the schema would have allowed as well.
-pub(super) fn strict(schema: &Value) -> Option<Value> {
+pub(crate) fn strict(schema: &Value) -> Option<Value> {
     if schema.get("type").is_none_or(|it| it != "object") {
         return None; // the root has to be an object
     }

@@ -1,6 +1,6 @@
 //! Files of a request, read before it is written: writing it is a pure function.
 
-use crate::openai::{Provider, is_own};
+use crate::conversation::{Manners, is_own};
 use agentscope_core::{ContentBlock, Error, ErrorKind, Media, ModelRequest, Msg, Result, Role, Source};
 use agentscope_net::{Guard, fetch};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -31,12 +31,12 @@ impl Inlined {
     ///
     /// # Errors
     /// Those of reading and fetching; [`ErrorKind::InvalidInput`] for a file of more than 20 MiB.
-    pub(crate) async fn of(req: &ModelRequest, provider: Provider) -> Result<Self> {
+    pub(crate) async fn of(req: &ModelRequest, manners: &Manners) -> Result<Self> {
         let answered = req.messages.iter().rposition(|msg| msg.role == Role::Assistant).unwrap_or(0);
         let mut inlined = Self::default();
         for (at, msg) in req.messages.iter().enumerate() {
             let mut wanted = Vec::new();
-            collect(req, msg, provider.ways().shown, &mut wanted);
+            collect(req, msg, manners, &mut wanted);
             for (media, url) in wanted {
                 if inlined.0.contains_key(url) {
                     continue;
@@ -66,28 +66,28 @@ impl Inline {
     }
 }
 
-/// The media whose bytes have to be in the request: files of this machine, which no provider can reach, and sounds and
-/// documents, which none fetches. What an assistant has shown is not shown to itself. Those of a tool's result are left where
+/// The media whose bytes have to be in the request: files of this machine, which no provider can reach, and those of the web
+/// that this one does not fetch. What an assistant has shown is not shown to itself. Those of a tool's result are left where
 /// they are: a tool may be someone else's program, which must not be able to have any file of this machine sent away by naming it.
-fn collect<'a>(req: &ModelRequest, msg: &'a Msg, shown: [bool; 4], wanted: &mut Vec<(&'a Media, &'a str)>) {
-    let [images, sounds, films, files] = shown;
+fn collect<'a>(req: &ModelRequest, msg: &'a Msg, manners: &Manners, wanted: &mut Vec<(&'a Media, &'a str)>) {
     for block in &msg.content {
-        let media = match block {
+        let (media, kind) = match block {
             ContentBlock::Heard(msg) => {
-                collect(req, msg, shown, wanted);
+                collect(req, msg, manners, wanted);
                 continue;
             }
             _ if is_own(req, msg) => continue,
-            ContentBlock::Image(media) if images => media,
-            ContentBlock::Audio(media) if sounds => media,
-            ContentBlock::Video(media) if films => media,
-            ContentBlock::File(media) if files => media,
+            ContentBlock::Image(media) => (media, 0),
+            ContentBlock::Audio(media) => (media, 1),
+            ContentBlock::Video(media) => (media, 2),
+            ContentBlock::File(media) => (media, 3),
             _ => continue,
         };
-        let fetched = matches!(block, ContentBlock::Audio(_) | ContentBlock::File(_));
+        let is = |kinds: [bool; 4]| kinds.get(kind).is_some_and(|is| *is);
         if let Source::Url { url, .. } = &media.source
+            && is(manners.shown)
             && !url.starts_with("data:")
-            && (media.local_path().is_some() || fetched)
+            && (media.local_path().is_some() || is(manners.inlined))
         {
             wanted.push((media, url));
         }

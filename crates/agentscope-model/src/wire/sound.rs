@@ -4,7 +4,7 @@ use agentscope_core::ModelDelta;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-pub(super) struct Sound {
+pub(crate) struct Sound {
     /// Its block, once a piece of it was given away.
     block: Option<u32>,
     media_type: String,
@@ -14,12 +14,12 @@ pub(super) struct Sound {
 }
 
 impl Sound {
-    pub(super) fn new(media_type: String) -> Self {
+    pub(crate) fn new(media_type: String) -> Self {
         Self { block: None, media_type, rest: Vec::new(), id: None }
     }
 
     /// More of it. What is no base64 is left out. `begin` gives the number of a new block.
-    pub(super) fn add(&mut self, data: &str, begin: impl FnOnce() -> u32) -> Option<ModelDelta> {
+    pub(crate) fn add(&mut self, data: &str, begin: impl FnOnce() -> u32) -> Option<ModelDelta> {
         self.rest.extend(STANDARD.decode(data).unwrap_or_default());
         let whole = self.rest.len() / 3 * 3;
         if whole == 0 {
@@ -30,7 +30,7 @@ impl Sound {
     }
 
     /// By what the provider knows it, to be sent back.
-    pub(super) fn named(&mut self, id: String) -> Option<ModelDelta> {
+    pub(crate) fn named(&mut self, id: String) -> Option<ModelDelta> {
         let block = self.block?;
         if self.id.as_ref() == Some(&id) {
             return None;
@@ -39,7 +39,7 @@ impl Sound {
         Some(ModelDelta::Extra { block, key: "id".to_owned(), value: Value::String(id) })
     }
 
-    pub(super) fn last(mut self, begin: impl FnOnce() -> u32) -> Option<ModelDelta> {
+    pub(crate) fn last(mut self, begin: impl FnOnce() -> u32) -> Option<ModelDelta> {
         let rest = std::mem::take(&mut self.rest);
         (!rest.is_empty()).then(|| self.piece(&rest, begin))
     }

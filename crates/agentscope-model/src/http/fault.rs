@@ -1,9 +1,11 @@
 //! What a server says instead of an answer, and what the user can do about it.
 
-use super::{provider::Provider, wire::is_json};
-use agentscope_core::{Error, ErrorKind};
+use super::service::Service;
+use agentscope_core::{Error, ErrorKind, Name};
 use agentscope_net::shown;
+use serde::de::IgnoredAny;
 use serde_json::Value;
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 /// Most characters that are told of what a server says.
@@ -35,7 +37,7 @@ const OVERFLOW: [&str; 20] = [
 
 /// Who answered, for sentences about it.
 pub(super) struct Server<'a> {
-    pub(super) provider: Provider,
+    pub(super) service: &'a Service,
     pub(super) model: &'a str,
     /// Its address, without what may be secret in it.
     pub(super) address: &'a str,
@@ -66,8 +68,8 @@ impl Server<'_> {
         let report: Option<Value> = serde_json::from_slice(response.body).ok();
         let said = report.as_ref().map(|report| self.said(report)).unwrap_or_default();
         let code = report.as_ref().map(code_of).unwrap_or_default();
-        let Self { provider, model, address, .. } = self;
-        let key = provider.ways().key;
+        let Self { service, model, address, .. } = self;
+        let key = service.key_names();
         let status = response.status;
         if is_overflow(status, &code, &said) {
             let message = format!(
@@ -119,7 +121,8 @@ impl Server<'_> {
             404 => (
                 ErrorKind::NotFound,
                 format!(
-                    "{address} has no model `{model}`, or is not the base URL of its API, which mostly ends with /v1{said}"
+                    "{address} has no model `{model}`, or is not the base URL of its API, {}{said}",
+                    service.place
                 ),
             ),
             408 => {
@@ -169,81 +172,110 @@ impl Server<'_> {
     }
 }
 
-/// An error that comes as an event of the stream.
-pub(super) fn in_band(peer: &str, data: &[u8]) -> Error {
-    let report = serde_json::from_slice(data)
-        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(data).into_owned()));
-    reported(peer, &report)
+/// Who answers, as errors tell it.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    /// Its address, without what may be secret in it.
+    pub(crate) address: Name,
+    pub(crate) service: &'static Service,
 }
 
-/// An error that a server reports in place of a chunk or an answer, under the status of a success.
-pub(super) fn reported(peer: &str, report: &Value) -> Error {
-    let (status, code, said) = (status_of(report), code_of(report), message_of(report));
-    let kind = if is_filtered(&code, &said) {
-        ErrorKind::Refused
-    } else if status == 402 || is_used_up(&code, &said) {
-        ErrorKind::Exhausted
-    } else if status == 429 || code.contains("rate_limit") {
-        ErrorKind::RateLimited
-    } else if is_overflow(status, &code, &said) {
-        ErrorKind::ContextOverflow
-    } else if matches!(status, 401 | 403)
-        || code.contains("invalid_api_key")
-        || code.contains("authentication")
-    {
-        ErrorKind::Unauthorized
-    } else if status == 404 {
-        ErrorKind::NotFound
-    } else if (400..500).contains(&status) || code.contains("invalid_request") {
-        ErrorKind::InvalidInput
-    } else {
-        ErrorKind::Unavailable
-    };
-    let said = if said.is_empty() {
-        "and does not say why".to_owned()
-    } else {
-        format!("and says: {}", clean(&said))
-    };
-    let remedy = match kind {
-        ErrorKind::Refused => "word the request otherwise",
-        ErrorKind::Exhausted => "raise the quota, or use another model",
-        ErrorKind::RateLimited => "wait, or use another model",
-        ErrorKind::ContextOverflow => "shorten the conversation, or use a model that takes more",
-        ErrorKind::Unauthorized => "use a key that may use this model",
-        ErrorKind::NotFound => "correct the name of the model",
-        ErrorKind::InvalidInput => "correct the request",
-        _ => "try again, or use another model",
-    };
-    Error::new(kind, format!("{peer} broke its answer off {said}: {remedy}"))
+impl Peer {
+    /// An error that comes as an event of the stream.
+    pub(crate) fn in_band(&self, data: &[u8]) -> Error {
+        let report = serde_json::from_slice(data)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(data).into_owned()));
+        self.reported(&report)
+    }
+
+    /// An error that a server reports in place of a chunk or an answer, under the status of a success.
+    pub(crate) fn reported(&self, report: &Value) -> Error {
+        let (status, code, said) = (status_of(report), code_of(report), message_of(report));
+        let kind = if is_filtered(&code, &said) {
+            ErrorKind::Refused
+        } else if status == 402 || is_used_up(&code, &said) {
+            ErrorKind::Exhausted
+        } else if status == 429 || code.contains("rate_limit") || code.contains("resource_exhausted") {
+            ErrorKind::RateLimited
+        } else if is_overflow(status, &code, &said) {
+            ErrorKind::ContextOverflow
+        } else if matches!(status, 401 | 403)
+            || code.contains("invalid_api_key")
+            || code.contains("authentication")
+        {
+            ErrorKind::Unauthorized
+        } else if status == 404 {
+            ErrorKind::NotFound
+        } else if (400..500).contains(&status) || code.contains("invalid_request") {
+            ErrorKind::InvalidInput
+        } else {
+            ErrorKind::Unavailable
+        };
+        let said = if said.is_empty() {
+            "and does not say why".to_owned()
+        } else {
+            format!("and says: {}", clean(&said))
+        };
+        let remedy = match kind {
+            ErrorKind::Refused => "word the request otherwise",
+            ErrorKind::Exhausted => "raise the quota, or use another model",
+            ErrorKind::RateLimited => "wait, or use another model",
+            ErrorKind::ContextOverflow => "shorten the conversation, or use a model that takes more",
+            ErrorKind::Unauthorized => "use a key that may use this model",
+            ErrorKind::NotFound => "correct the name of the model",
+            ErrorKind::InvalidInput => "correct the request",
+            _ => "try again, or use another model",
+        };
+        Error::new(kind, format!("{} broke its answer off {said}: {remedy}", self.address))
+    }
+
+    /// A frame that is no piece of an answer.
+    pub(crate) fn no_chunk(&self, data: &[u8], error: &serde_json::Error) -> Error {
+        let Service { api, place, .. } = self.service;
+        let what = if is_page(data) {
+            format!("with an HTML page: is the base URL that of its API, {place}?")
+        } else if is_json(data) {
+            format!("with JSON that is no answer of a model ({error}): is it compatible with {api}?")
+        } else {
+            format!("with what is no JSON: is it compatible with {api}?")
+        };
+        Error::new(ErrorKind::Protocol, format!("{} answered {what}", self.address))
+    }
+
+    /// A body that lacks what makes it an answer.
+    pub(crate) fn no_answer(&self, missing: &str) -> Error {
+        let Service { api, place, .. } = self.service;
+        let message = format!(
+            "{} answered with JSON that has no `{missing}`: is the base URL that of a server compatible with {api}, {place}?",
+            self.address
+        );
+        Error::new(ErrorKind::Protocol, message)
+    }
+
+    /// A stream that has ended before its last word, `missing`.
+    pub(crate) fn broke_off(&self, missing: &str) -> Error {
+        let message = format!(
+            "the answer of {} broke off: the stream ended without {missing}, so try again",
+            self.address
+        );
+        Error::new(ErrorKind::Unavailable, message)
+    }
+
+    /// An answer that cannot be read because it is compressed.
+    pub(super) fn compressed(&self, coding: &str) -> Error {
+        let message = format!(
+            "{} compresses its answers ({}), though it was not asked to: turn that off there or in a proxy before it",
+            self.address,
+            clean(coding)
+        );
+        Error::new(ErrorKind::Protocol, message)
+    }
 }
 
-/// A frame that is no chunk.
-pub(super) fn no_chunk(peer: &str, data: &[u8], error: &serde_json::Error) -> Error {
-    let what = if is_page(data) {
-        "with an HTML page: is the base URL that of its API, which mostly ends with /v1?".to_owned()
-    } else if is_json(data) {
-        format!("with JSON that is no answer of a model ({error}): is it compatible with OpenAI's API?")
-    } else {
-        "with what is no JSON: is it compatible with OpenAI's API?".to_owned()
-    };
-    Error::new(ErrorKind::Protocol, format!("{peer} answered {what}"))
-}
-
-/// A body that has no choices.
-pub(super) fn no_answer(peer: &str, _: &[u8]) -> Error {
-    let message = format!(
-        "{peer} answered with JSON that has no `choices`: is the base URL that of an API compatible with OpenAI's, which mostly ends with /v1?"
-    );
-    Error::new(ErrorKind::Protocol, message)
-}
-
-/// An answer that cannot be read because it is compressed.
-pub(super) fn compressed(peer: &str, coding: &str) -> Error {
-    let message = format!(
-        "{peer} compresses its answers ({}), though it was not asked to: turn that off there or in a proxy before it",
-        clean(coding)
-    );
-    Error::new(ErrorKind::Protocol, message)
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.address)
+    }
 }
 
 /// The wait that a `Retry-After` asks for: seconds, or a date, as in RFC 9110, section 10.2.3.
@@ -313,6 +345,10 @@ fn is_used_up(code: &str, said: &str) -> bool {
         .iter()
         .any(|it| code.contains(it))
         || said.to_lowercase().contains("insufficient balance")
+}
+
+fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
 }
 
 fn is_page(body: &[u8]) -> bool {

@@ -1,10 +1,7 @@
 //! What several speakers said, as one text with their names: providers know only a user and an assistant.
 
-use super::{
-    encode::Body,
-    part::{Part, address, unseen},
-    provider::Ways,
-};
+use super::part::{Part, is_reachable, unseen};
+use crate::http::Ask;
 use agentscope_core::{ContentBlock, Media, ModelRequest, Role, Source, ToolResult, Transcript};
 use std::borrow::Cow;
 
@@ -49,18 +46,25 @@ fn has_several(req: &ModelRequest) -> bool {
 /// What was said since the last tool call.
 #[derive(Default)]
 pub(super) struct History<'a> {
+    /// The text so far, and the files: behind it, or where they came if the provider wants them there.
+    parts: Vec<Part<'a>>,
     text: String,
-    media: Vec<Part<'a>>,
     /// Whether some of it was put down already: the header stands before the first part only.
     begun: bool,
+    /// Whether the text has lines in its parts already.
+    open: bool,
 }
 
 impl<'a> History<'a> {
-    pub(super) fn add(&mut self, cx: &'a Body<'a>, name: &str, blocks: &'a [ContentBlock], assistant: bool) {
+    pub(super) fn add(&mut self, ask: &Ask<'a>, name: &str, blocks: &'a [ContentBlock], own: bool) {
         for block in blocks {
-            match Part::of(cx, block, assistant) {
+            match if own { Part::own(block) } else { Part::of(ask, block) } {
                 Some(Part::Text(text)) => self.say(name, text),
-                Some(media) => self.media.push(media),
+                Some(media) if ask.manners.media_in_order => {
+                    self.cut();
+                    self.parts.push(media);
+                }
+                Some(media) => self.parts.push(media),
                 None => {}
             }
         }
@@ -75,28 +79,46 @@ impl<'a> History<'a> {
         self.text.push_str(text.as_ref());
     }
 
+    /// Ends a piece of the text, because a file comes behind it.
+    fn cut(&mut self) {
+        if self.text.is_empty() && self.open {
+            return;
+        }
+        let text = std::mem::take(&mut self.text);
+        let text = if self.open { text } else { format!("{}{text}", self.head()) };
+        self.open = true;
+        self.parts.push(Part::Text(text.trim_end_matches('\n').to_owned().into()));
+    }
+
+    fn head(&mut self) -> String {
+        let header = if std::mem::replace(&mut self.begun, true) { "" } else { HEADER };
+        format!("{header}<history>\n")
+    }
+
     /// What is put down of it now; `None` if nothing was said.
-    pub(super) fn take(&mut self, _: &Ways) -> Option<Vec<Part<'a>>> {
-        let (text, mut media) = (std::mem::take(&mut self.text), std::mem::take(&mut self.media));
-        if text.is_empty() && media.is_empty() {
+    pub(super) fn take(&mut self) -> Option<Vec<Part<'a>>> {
+        let (text, mut parts) = (std::mem::take(&mut self.text), std::mem::take(&mut self.parts));
+        if text.is_empty() && parts.is_empty() {
             return None;
         }
-        let header = if self.begun { "" } else { HEADER };
-        self.begun = true;
-        if !text.is_empty() {
-            media.insert(0, Part::Text(format!("{header}<history>\n{text}\n</history>").into()));
+        if std::mem::take(&mut self.open) {
+            let text = if text.is_empty() { text } else { text + "\n" };
+            parts.push(Part::Text((text + "</history>").into()));
+        } else if !text.is_empty() {
+            let head = self.head();
+            parts.insert(0, Part::Text(format!("{head}{text}\n</history>").into()));
         }
-        Some(media)
+        self.begun = true;
+        Some(parts)
     }
 }
 
 /// A tool's result in words.
-pub(super) fn result_text<'a>(cx: &Body<'a>, result: &'a ToolResult) -> Cow<'a, str> {
+pub(super) fn result_text<'a>(ask: &Ask<'a>, result: &'a ToolResult) -> Cow<'a, str> {
+    let shown = ask.manners.images_of_results != super::ImagesOfResults::Told && ask.sees();
     let mut lines = result.output.iter().filter_map(|block| match block {
         ContentBlock::Text { text, .. } => Some(Cow::Borrowed(text.as_str())),
-        ContentBlock::Image(media) if cx.sees && is_reachable(media) => {
-            Some("[an image, shown below]".into())
-        }
+        ContentBlock::Image(media) if shown && is_reachable(media) => Some("[an image, shown below]".into()),
         _ => block.media().map(|media| found(media).into()),
     });
     let Some(first) = lines.next() else { return NO_OUTPUT.into() };
@@ -116,19 +138,9 @@ fn found(media: &Media) -> String {
     }
 }
 
-/// Whether a provider can see a result's image: it is in the message, or on the web. A local file is not read because a tool
-/// names it.
-fn is_reachable(media: &Media) -> bool {
-    media.local_path().is_none()
-}
-
-/// Shows the images of a result to the model, which takes them from a user only.
-pub(super) fn promote<'a>(cx: &'a Body<'a>, result: &'a ToolResult, promoted: &mut Vec<Part<'a>>) {
-    let images = result.output.iter().filter_map(|block| match block {
-        ContentBlock::Image(media) if is_reachable(media) => Some(Part::Image(address(cx, media))),
-        _ => None,
-    });
-    let images: Vec<_> = images.collect();
+/// The images of a result as words of a user, from whom alone some providers take them.
+pub(super) fn promote<'a>(ask: &Ask<'a>, result: &'a ToolResult, promoted: &mut Vec<Part<'a>>) {
+    let images: Vec<_> = result.output.iter().filter_map(|block| Part::image_of_result(ask, block)).collect();
     if images.is_empty() {
         return;
     }

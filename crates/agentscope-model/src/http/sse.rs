@@ -134,7 +134,7 @@ impl Frames {
             return Ok(());
         }
         let message = format!(
-            "the server sent an event of more than {FRAME_LIMIT} bytes: is it compatible with OpenAI's API?"
+            "the server sent an event of more than {FRAME_LIMIT} bytes: is it the server of a model?"
         );
         Err(Error::new(ErrorKind::Protocol, message))
     }

@@ -3,12 +3,12 @@
 
 /// The first half of a letter, until the second comes.
 #[derive(Default)]
-pub(super) struct Surrogates(Option<[u8; 4]>);
+pub(crate) struct Surrogates(Option<[u8; 4]>);
 
 impl Surrogates {
     /// The JSON with its letters whole: a first half that is last in its text is kept for the next chunk, a second half is put behind the first
     /// that was kept. A half without its other half is the replacement character.
-    pub(super) fn mend(&mut self, json: &[u8]) -> Vec<u8> {
+    pub(crate) fn mend(&mut self, json: &[u8]) -> Vec<u8> {
         let mut mended = Vec::with_capacity(json.len() + 12);
         let mut rest = json;
         while let Some((byte, after)) = rest.split_first() {

@@ -1,0 +1,146 @@
+//! What is shown of a block: words, or a file with the place where a provider finds it.
+
+use crate::http::{Ask, Inlined};
+use agentscope_core::{ContentBlock, Media, Source, ToolCall};
+use serde::de::IgnoredAny;
+use std::borrow::Cow;
+
+/// A part of a message's content.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Part<'a> {
+    Text(Cow<'a, str>),
+    Image(Place<'a>),
+    Audio(Place<'a>),
+    Video(Place<'a>),
+    File { name: &'a str, place: Place<'a> },
+}
+
+/// Where a provider finds a file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Place<'a> {
+    /// On the web, or in an address of another kind.
+    Url { media_type: &'a str, url: &'a str },
+    /// In the request: base64.
+    Data { media_type: &'a str, data: &'a str },
+}
+
+impl<'a> Place<'a> {
+    fn of(media: &'a Media, inlined: &'a Inlined) -> Self {
+        match &media.source {
+            Source::Base64 { media_type, data } => Self::Data { media_type, data },
+            Source::Url { url, .. } => match (inlined.find(url), of_data_url(url)) {
+                (Some(inline), _) => Self::Data { media_type: &inline.media_type, data: &inline.data },
+                (None, Some((media_type, data))) => Self::Data { media_type, data },
+                (None, None) => Self::Url { media_type: media.media_type(), url },
+            },
+            _ => Self::Url { media_type: media.media_type(), url: "" },
+        }
+    }
+
+    /// As an address; a file in the request has one that begins with `data:`.
+    pub(crate) fn url(&self) -> Cow<'a, str> {
+        match self {
+            Self::Url { url, .. } => Cow::Borrowed(url),
+            Self::Data { media_type, data } => format!("data:{media_type};base64,{data}").into(),
+        }
+    }
+}
+
+impl<'a> Part<'a> {
+    /// What the provider is shown of a user's block; nothing of thoughts, calls and blocks that nobody knows.
+    pub(crate) fn of(ask: &Ask<'a>, block: &'a ContentBlock) -> Option<Self> {
+        let [images, sounds, films, files] = ask.manners.shown;
+        match block {
+            ContentBlock::Text { text, .. } => (!text.is_empty()).then(|| Self::Text(text.into())),
+            ContentBlock::Image(media) if images && is_there(ask, media) => {
+                Some(Self::Image(Place::of(media, ask.media)))
+            }
+            ContentBlock::Video(media) if films && is_there(ask, media) => {
+                Some(Self::Video(Place::of(media, ask.media)))
+            }
+            ContentBlock::Audio(media) if sounds && is_data(ask, media) => {
+                Some(Self::Audio(Place::of(media, ask.media)))
+            }
+            ContentBlock::File(media) if files && is_data(ask, media) => {
+                let name = media.name.as_deref().unwrap_or("file");
+                Some(Self::File { name, place: Place::of(media, ask.media) })
+            }
+            _ => block.media().map(|media| Self::Text(unseen(media).into())),
+        }
+    }
+
+    /// What the provider is shown of a block that the model said itself: its words. Those of a sound that it made are a text
+    /// beside it, and no provider takes a picture from itself.
+    pub(crate) fn own(block: &'a ContentBlock) -> Option<Self> {
+        match block {
+            ContentBlock::Text { text, .. } if !text.is_empty() => Some(Self::Text(text.into())),
+            _ => None,
+        }
+    }
+
+    /// An image of a tool's result, where the provider can see it: in the message, or on the web. A local file is not read
+    /// because a tool names it.
+    pub(crate) fn image_of_result(ask: &Ask<'a>, block: &'a ContentBlock) -> Option<Self> {
+        match block {
+            ContentBlock::Image(media) if is_reachable(media) => {
+                Some(Self::Image(Place::of(media, ask.media)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Whether a provider can find a file: it is in the message, was read, or is on the web.
+fn is_there(ask: &Ask<'_>, media: &Media) -> bool {
+    media.local_path().is_none() || is_data(ask, media)
+}
+
+/// Whether the bytes of a file are here.
+fn is_data(ask: &Ask<'_>, media: &Media) -> bool {
+    match &media.source {
+        Source::Url { url, .. } => of_data_url(url).is_some() || ask.media.find(url).is_some(),
+        _ => true,
+    }
+}
+
+pub(super) fn is_reachable(media: &Media) -> bool {
+    media.local_path().is_none()
+}
+
+fn of_data_url(url: &str) -> Option<(&str, &str)> {
+    url.strip_prefix("data:")?.split_once(";base64,")
+}
+
+/// What a model is told of something that it cannot be shown. 1.x leaves it out, and the model answers as if nothing had been
+/// there.
+pub(crate) fn unseen(media: &Media) -> String {
+    let kind = ["image", "audio", "video"].into_iter().find(|kind| media.media_type().starts_with(kind));
+    let kind = kind.unwrap_or("file");
+    let article = if kind.starts_with(['a', 'i']) { "an" } else { "a" };
+    let place = match (&media.name, &media.source) {
+        (Some(name), _) => format!(": {name}"),
+        (None, Source::Url { url, .. }) if !url.starts_with("data:") => format!(": {url}"),
+        _ => String::new(),
+    };
+    format!("[{article} {kind} that cannot be shown to this model{place}]")
+}
+
+/// The arguments of a call, as the model wrote them: a JSON object. Servers parse them, and some fail at what is no object; the
+/// model has been told in the call's result what was wrong with them.
+pub(crate) fn arguments(call: &ToolCall) -> &str {
+    let is_object =
+        call.input.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(&call.input).is_ok();
+    if is_object { &call.input } else { "{}" }
+}
+
+/// Texts on lines of their own; `None` if there are none.
+pub(crate) fn joined<'a>(mut texts: impl Iterator<Item = &'a str>) -> Option<Cow<'a, str>> {
+    let first = texts.next()?;
+    let Some(second) = texts.next() else { return Some(first.into()) };
+    let mut joined = format!("{first}\n{second}");
+    for text in texts {
+        joined.push('\n');
+        joined.push_str(text);
+    }
+    Some(joined.into())
+}

@@ -1,0 +1,13 @@
+//! What the wire formats share in writing and reading.
+
+mod lenient;
+mod shape;
+mod sound;
+mod strict;
+mod surrogates;
+
+pub(crate) use lenient::{Content, Count, Text, Words, object, or_default};
+pub(crate) use shape::Shape;
+pub(crate) use sound::Sound;
+pub(crate) use strict::strict;
+pub(crate) use surrogates::Surrogates;
