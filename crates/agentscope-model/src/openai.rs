@@ -8,6 +8,12 @@ mod provider;
 mod wire;
 
 pub use provider::Provider;
+pub(crate) use {
+    decode::Decoder,
+    encode::{Body, Tools},
+    part::WireCall,
+    wire::Choice,
+};
 
 use crate::{
     conversation::Manners,
@@ -15,8 +21,6 @@ use crate::{
 };
 use agentscope_core::Result;
 use agentscope_net::Url;
-use decode::Decoder;
-use encode::Body;
 use std::sync::Arc;
 
 http_chat_model! {

@@ -35,6 +35,24 @@ const OVERFLOW: [&str; 20] = [
     "reduce your message size",
 ];
 
+/// What the codes of errors have in them that servers report without a status, in lower case, and what they mean.
+const CODES: [(&str, ErrorKind); 14] = [
+    ("rate_limit", ErrorKind::RateLimited),
+    ("resource_exhausted", ErrorKind::RateLimited),
+    ("throttling", ErrorKind::RateLimited),
+    ("api_key", ErrorKind::Unauthorized),
+    ("apikey", ErrorKind::Unauthorized),
+    ("authentication", ErrorKind::Unauthorized),
+    ("accessdenied", ErrorKind::Unauthorized),
+    ("permission", ErrorKind::Unauthorized),
+    ("not_found", ErrorKind::NotFound),
+    ("notfound", ErrorKind::NotFound),
+    ("invalid_request", ErrorKind::InvalidInput),
+    ("invalid_argument", ErrorKind::InvalidInput),
+    ("invalidparameter", ErrorKind::InvalidInput),
+    ("request_too_large", ErrorKind::InvalidInput),
+];
+
 /// Who answered, for sentences about it.
 pub(super) struct Server<'a> {
     pub(super) service: &'a Service,
@@ -191,25 +209,24 @@ impl Peer {
     /// An error that a server reports in place of a chunk or an answer, under the status of a success.
     pub(crate) fn reported(&self, report: &Value) -> Error {
         let (status, code, said) = (status_of(report), code_of(report), message_of(report));
+        let named = || CODES.iter().find(|(words, _)| code.contains(words)).map(|(_, kind)| *kind);
         let kind = if is_filtered(&code, &said) {
             ErrorKind::Refused
         } else if status == 402 || is_used_up(&code, &said) {
             ErrorKind::Exhausted
-        } else if status == 429 || code.contains("rate_limit") || code.contains("resource_exhausted") {
-            ErrorKind::RateLimited
-        } else if is_overflow(status, &code, &said) {
+        } else if status != 429 && is_overflow(status, &code, &said) {
             ErrorKind::ContextOverflow
-        } else if matches!(status, 401 | 403)
-            || code.contains("invalid_api_key")
-            || code.contains("authentication")
-        {
-            ErrorKind::Unauthorized
-        } else if status == 404 {
-            ErrorKind::NotFound
-        } else if (400..500).contains(&status) || code.contains("invalid_request") {
-            ErrorKind::InvalidInput
+        } else if let Some(kind) = named() {
+            kind
         } else {
-            ErrorKind::Unavailable
+            match status {
+                401 | 403 => ErrorKind::Unauthorized,
+                404 => ErrorKind::NotFound,
+                408 => ErrorKind::Timeout,
+                429 => ErrorKind::RateLimited,
+                400..500 => ErrorKind::InvalidInput,
+                _ => ErrorKind::Unavailable,
+            }
         };
         let said = if said.is_empty() {
             "and does not say why".to_owned()

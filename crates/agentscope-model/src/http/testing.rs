@@ -1,7 +1,7 @@
 //! What the tests of all wire formats need.
 
 use super::{Ask, Decode, Format, Frames, Framing, Inlined, Lines};
-use agentscope_core::{Map, ModelCard, ModelDelta, ModelRequest, Result};
+use agentscope_core::{ErrorKind, Map, ModelCard, ModelDelta, ModelRequest, Result};
 use serde_json::Value;
 use std::collections::VecDeque;
 
@@ -59,4 +59,25 @@ pub(crate) fn decoded_whole(decoder: &mut dyn Decode, body: &[u8]) -> Result<Vec
     let mut out = VecDeque::new();
     decoder.whole(body, &mut out)?;
     Ok(out.into())
+}
+
+/// Sees that a stream is the same whatever it is cut into, and that a part of it is a typed error, or all but its usage.
+pub(crate) fn hold_at_every_byte(decoder: &dyn Fn() -> Box<dyn Decode>, framing: Framing, bytes: &[u8]) {
+    let read = |pieces: Vec<&[u8]>| decoded(&mut *decoder(), framing, pieces);
+    let whole = read(vec![bytes]).unwrap();
+    assert_eq!(read(bytes.chunks(1).collect()).unwrap(), whole);
+    let spoken = |deltas: &[ModelDelta]| -> Vec<ModelDelta> {
+        deltas.iter().filter(|it| !matches!(it, ModelDelta::Usage(_))).cloned().collect()
+    };
+    for at in 0..bytes.len() {
+        let (head, tail) = bytes.split_at(at);
+        assert_eq!(read(vec![head, tail]).unwrap(), whole, "split at {at}");
+        match read(vec![head]) {
+            Ok(part) => assert_eq!(spoken(&part), spoken(&whole), "cut at {at}"),
+            Err(error) => assert!(
+                matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Protocol),
+                "cut at {at}: {error:?}"
+            ),
+        }
+    }
 }

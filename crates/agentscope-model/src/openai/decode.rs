@@ -120,7 +120,7 @@ impl Decoder {
     }
 
     /// The server says that this was all. Some say so and give no reason.
-    fn done(&mut self, out: &mut VecDeque<ModelDelta>) -> Result<()> {
+    pub(crate) fn done(&mut self, out: &mut VecDeque<ModelDelta>) -> Result<()> {
         for call in &mut self.calls {
             if call.name.is_empty() {
                 let message = format!("{} called a tool without a name", self.peer);
@@ -170,7 +170,8 @@ impl Decoder {
         Ok(())
     }
 
-    fn choice(&mut self, choice: Choice<'_>, out: &mut VecDeque<ModelDelta>) -> Result<()> {
+    /// A piece of the answer.
+    pub(crate) fn choice(&mut self, choice: Choice<'_>, out: &mut VecDeque<ModelDelta>) -> Result<()> {
         self.delta(choice.delta.or(choice.message).unwrap_or_default(), out);
         if let Some(usage) = choice.usage {
             out.push_back(ModelDelta::Usage(usage.into()));

@@ -10,17 +10,17 @@ use std::sync::Arc;
 
 /// What a request becomes.
 #[derive(Clone, Copy)]
-pub(super) struct Body<'a> {
-    pub(super) ask: Ask<'a>,
-    pub(super) ways: &'static Ways,
+pub(crate) struct Body<'a> {
+    pub(crate) ask: Ask<'a>,
+    pub(crate) ways: &'static Ways,
     /// Someone unknown is asked, who may be a provider behind a proxy of its own.
-    pub(super) is_other: bool,
+    pub(crate) is_other: bool,
 }
 
 impl Body<'_> {
     /// The providers themselves take the name of a tool beside its result, which is no part of the API; who else is behind an
     /// address may refuse it.
-    pub(super) fn names_tools(&self) -> bool {
+    pub(crate) fn names_tools(&self) -> bool {
         self.ways.names_tools && self.ask.at_home
     }
 
@@ -86,7 +86,7 @@ impl Serialize for Body<'_> {
     }
 }
 
-struct Tools<'a>(&'a [Arc<ToolSpec>]);
+pub(crate) struct Tools<'a>(pub(crate) &'a [Arc<ToolSpec>]);
 
 impl Serialize for Tools<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

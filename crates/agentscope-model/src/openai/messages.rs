@@ -12,7 +12,7 @@ use serde::{
 };
 use std::borrow::Cow;
 
-pub(super) struct Messages<'a>(pub(super) &'a Body<'a>);
+pub(crate) struct Messages<'a>(pub(crate) &'a Body<'a>);
 
 impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -67,7 +67,9 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
             plain(blocks)
         };
         let mut wire = Wire { role: "assistant", name: self.name(name), content, ..Wire::default() };
-        wire.tool_calls = blocks.iter().filter_map(|block| WireCall::of(self.body, block)).collect();
+        // Some of those with a name refuse fields that they do not know.
+        let call = if self.body.is_other { WireCall::with_extra } else { WireCall::of };
+        wire.tool_calls = blocks.iter().filter_map(|block| call(&self.body.ask, block)).collect();
         if ways.wants_thoughts && !wire.tool_calls.is_empty() {
             wire.reasoning_content = joined(blocks.iter().filter_map(|block| match block {
                 ContentBlock::Thinking { thinking, .. } => Some(thinking.as_str()),

@@ -11,21 +11,21 @@ use serde_json::{Value, json};
 use std::borrow::Cow;
 
 #[derive(Default, Serialize)]
-pub(super) struct Wire<'a> {
-    pub(super) role: &'static str,
+pub(crate) struct Wire<'a> {
+    pub(crate) role: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) name: Option<Cow<'a, str>>,
+    pub(crate) name: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) tool_call_id: Option<&'a str>,
-    pub(super) content: WireContent<'a>,
+    pub(crate) tool_call_id: Option<&'a str>,
+    pub(crate) content: WireContent<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) reasoning_content: Option<Cow<'a, str>>,
+    pub(crate) reasoning_content: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) tool_calls: Vec<WireCall<'a>>,
+    pub(crate) tool_calls: Vec<WireCall<'a>>,
 }
 
 #[derive(Default)]
-pub(super) enum WireContent<'a> {
+pub(crate) enum WireContent<'a> {
     #[default]
     None,
     Text(Cow<'a, str>),
@@ -34,7 +34,7 @@ pub(super) enum WireContent<'a> {
 
 impl<'a> WireContent<'a> {
     /// The parts, or one text where there is nothing else and the provider wants it so.
-    pub(super) fn of(body: &Body<'a>, parts: Vec<Part<'a>>) -> Self {
+    pub(crate) fn of(body: &Body<'a>, parts: Vec<Part<'a>>) -> Self {
         if parts.is_empty() {
             return Self::None;
         }
@@ -61,7 +61,7 @@ impl Serialize for WireContent<'_> {
 }
 
 /// A part of a message's content.
-pub(super) enum WirePart<'a> {
+pub(crate) enum WirePart<'a> {
     Text(Cow<'a, str>),
     Image(Cow<'a, str>),
     Audio { data: Cow<'a, str>, format: &'static str },
@@ -127,7 +127,7 @@ impl Serialize for WirePart<'_> {
 
 /// A call on the wire.
 #[derive(Serialize)]
-pub(super) struct WireCall<'a> {
+pub(crate) struct WireCall<'a> {
     id: &'a str,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -143,11 +143,18 @@ struct Called<'a> {
 }
 
 impl<'a> WireCall<'a> {
-    pub(super) fn of(body: &Body<'_>, block: &'a ContentBlock) -> Option<Self> {
+    pub(crate) fn of(ask: &Ask<'_>, block: &'a ContentBlock) -> Option<Self> {
         let ContentBlock::ToolCall(call) = block else { return None };
-        let function = Called { name: body.ask.tool_name(&call.name), arguments: arguments(call) };
-        // Some of those with a name refuse fields that they do not know.
-        let extra_content = call.extra.get(EXTRA_CONTENT).filter(|_| body.is_other);
-        Some(Self { id: &call.id, kind: "function", function, extra_content })
+        let function = Called { name: ask.tool_name(&call.name), arguments: arguments(call) };
+        Some(Self { id: &call.id, kind: "function", function, extra_content: None })
+    }
+
+    /// The same with what Gemini wants back of it, behind an address of which nobody knows who it is.
+    pub(super) fn with_extra(ask: &Ask<'_>, block: &'a ContentBlock) -> Option<Self> {
+        let extra_content = match block {
+            ContentBlock::ToolCall(call) => call.extra.get(EXTRA_CONTENT),
+            _ => None,
+        };
+        Some(Self { extra_content, ..Self::of(ask, block)? })
     }
 }

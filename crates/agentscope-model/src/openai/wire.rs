@@ -7,113 +7,120 @@ use serde_json::Value;
 /// A chunk of a stream, or a whole answer.
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub(super) struct Chunk<'a> {
+pub(crate) struct Chunk<'a> {
     #[serde(borrow, deserialize_with = "or_default")]
-    pub(super) choices: Vec<Choice<'a>>,
+    pub(crate) choices: Vec<Choice<'a>>,
     #[serde(deserialize_with = "object")]
-    pub(super) usage: Option<WireUsage>,
+    pub(crate) usage: Option<WireUsage>,
     /// In OpenAI's own errors an object, elsewhere a text.
-    pub(super) error: Option<Value>,
+    pub(crate) error: Option<Value>,
     /// vLLM says `error` here.
     #[serde(borrow)]
-    pub(super) object: Option<Text<'a>>,
+    pub(crate) object: Option<Text<'a>>,
     /// The text of an error that stands alone.
-    pub(super) message: Option<Value>,
-    pub(super) detail: Option<Value>,
+    pub(crate) message: Option<Value>,
+    pub(crate) detail: Option<Value>,
     /// MiniMax says here how it went, in each chunk; 0 is well.
-    pub(super) base_resp: Option<Value>,
+    pub(crate) base_resp: Option<Value>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub(super) struct Choice<'a> {
-    pub(super) index: Option<u32>,
+pub(crate) struct Choice<'a> {
+    pub(crate) index: Option<u32>,
     #[serde(borrow)]
-    pub(super) delta: Option<Delta<'a>>,
+    pub(crate) delta: Option<Delta<'a>>,
     /// Of a whole answer; Perplexity also sends one beside each delta, with all words so far.
     #[serde(borrow)]
-    pub(super) message: Option<Delta<'a>>,
+    pub(crate) message: Option<Delta<'a>>,
     #[serde(borrow)]
-    pub(super) finish_reason: Option<Text<'a>>,
+    pub(crate) finish_reason: Option<Text<'a>>,
     /// Moonshot tells it here.
     #[serde(deserialize_with = "object")]
-    pub(super) usage: Option<WireUsage>,
+    pub(crate) usage: Option<WireUsage>,
     /// OpenRouter tells here what went wrong.
-    pub(super) error: Option<Value>,
+    pub(crate) error: Option<Value>,
+}
+
+impl<'a> Choice<'a> {
+    /// Words alone.
+    pub(crate) fn of_text(content: Content<'a>, finish_reason: Option<Text<'a>>) -> Self {
+        Self { delta: Some(Delta { content, ..Delta::default() }), finish_reason, ..Self::default() }
+    }
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub(super) struct Delta<'a> {
+pub(crate) struct Delta<'a> {
     #[serde(borrow)]
-    pub(super) content: Content<'a>,
+    pub(crate) content: Content<'a>,
     #[serde(borrow)]
-    pub(super) reasoning_content: Words<'a>,
+    pub(crate) reasoning_content: Words<'a>,
     /// As vLLM, Ollama and OpenRouter call it.
     #[serde(borrow)]
-    pub(super) reasoning: Words<'a>,
+    pub(crate) reasoning: Words<'a>,
     #[serde(borrow)]
-    pub(super) refusal: Words<'a>,
+    pub(crate) refusal: Words<'a>,
     #[serde(borrow, deserialize_with = "or_default")]
-    pub(super) tool_calls: Vec<CallDelta<'a>>,
+    pub(crate) tool_calls: Vec<CallDelta<'a>>,
     #[serde(borrow)]
-    pub(super) audio: Option<AudioDelta<'a>>,
+    pub(crate) audio: Option<AudioDelta<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub(super) struct CallDelta<'a> {
-    pub(super) index: Option<u32>,
+pub(crate) struct CallDelta<'a> {
+    pub(crate) index: Option<u32>,
     #[serde(borrow)]
-    pub(super) id: Option<Text<'a>>,
+    pub(crate) id: Option<Text<'a>>,
     #[serde(borrow, deserialize_with = "or_default")]
-    pub(super) function: FunctionDelta<'a>,
+    pub(crate) function: FunctionDelta<'a>,
     /// Gemini's signature of its thoughts, which it wants back.
-    pub(super) extra_content: Option<Value>,
+    pub(crate) extra_content: Option<Value>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub(super) struct FunctionDelta<'a> {
+pub(crate) struct FunctionDelta<'a> {
     #[serde(borrow)]
-    pub(super) name: Option<Text<'a>>,
+    pub(crate) name: Option<Text<'a>>,
     #[serde(borrow)]
-    pub(super) arguments: Words<'a>,
+    pub(crate) arguments: Words<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub(super) struct AudioDelta<'a> {
-    pub(super) id: Option<String>,
+pub(crate) struct AudioDelta<'a> {
+    pub(crate) id: Option<String>,
     #[serde(borrow)]
-    pub(super) data: Words<'a>,
+    pub(crate) data: Words<'a>,
     #[serde(borrow)]
-    pub(super) transcript: Words<'a>,
+    pub(crate) transcript: Words<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub(super) struct WireUsage {
-    pub(super) prompt_tokens: Count,
-    pub(super) completion_tokens: Count,
+pub(crate) struct WireUsage {
+    pub(crate) prompt_tokens: Count,
+    pub(crate) completion_tokens: Count,
     #[serde(deserialize_with = "object")]
-    pub(super) prompt_tokens_details: Option<InputDetails>,
+    pub(crate) prompt_tokens_details: Option<InputDetails>,
     #[serde(deserialize_with = "object")]
-    pub(super) completion_tokens_details: Option<OutputDetails>,
+    pub(crate) completion_tokens_details: Option<OutputDetails>,
     /// As DeepSeek calls it.
-    pub(super) prompt_cache_hit_tokens: Count,
+    pub(crate) prompt_cache_hit_tokens: Count,
     /// As Moonshot calls it.
-    pub(super) cached_tokens: Count,
+    pub(crate) cached_tokens: Count,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub(super) struct InputDetails {
-    pub(super) cached_tokens: Count,
+pub(crate) struct InputDetails {
+    pub(crate) cached_tokens: Count,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub(super) struct OutputDetails {
-    pub(super) reasoning_tokens: Count,
+pub(crate) struct OutputDetails {
+    pub(crate) reasoning_tokens: Count,
 }
