@@ -214,7 +214,9 @@ impl Peer {
             ErrorKind::Refused
         } else if status == 402 || is_used_up(&code, &said) {
             ErrorKind::Exhausted
-        } else if status != 429 && is_overflow(status, &code, &said) {
+        } else if let Some(ErrorKind::RateLimited) = named() {
+            ErrorKind::RateLimited
+        } else if is_overflow(status, &code, &said) {
             ErrorKind::ContextOverflow
         } else if let Some(kind) = named() {
             kind
