@@ -15,9 +15,7 @@ pub(crate) mod testing;
 
 pub(crate) use endpoint::with_path;
 pub(crate) use fault::Peer;
-#[cfg_attr(not(test), expect(unused_imports, reason = "no format of lines yet"))]
-pub(crate) use format::Framing;
-pub(crate) use format::{Ask, Decode, Format, written};
+pub(crate) use format::{Ask, Decode, Format, Framing, written};
 pub(crate) use media::Inlined;
 pub(crate) use model::{HttpChatModel, http_chat_model};
 pub(crate) use service::{Auth, Service};
@@ -125,6 +123,7 @@ impl Settings {
 
     /// Whether a request can be sent at all.
     pub(crate) fn check(&self) -> Result<()> {
+        self.format.check()?;
         self.endpoint().map(drop)
     }
 

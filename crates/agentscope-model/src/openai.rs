@@ -11,6 +11,7 @@ pub use provider::Provider;
 pub(crate) use {
     decode::Decoder,
     encode::{Body, Tools},
+    messages::Messages,
     part::WireCall,
     wire::Choice,
 };

@@ -3,6 +3,7 @@
 use crate::{
     DashScopeChatModel, OpenAIChatModel, Provider,
     http::{HttpChatModel, Settings},
+    nearest::nearest,
 };
 use agentscope_core::{ChatModel, Error, ErrorKind, Result};
 use agentscope_net::shown;
@@ -48,7 +49,9 @@ pub fn from_spec(spec: &str) -> Result<Arc<dyn ChatModel>> {
     }
     let (name, model) = spec.split_once(':').unwrap_or((spec, ""));
     let Some((_, make)) = makers().find(|(known, _)| known.eq_ignore_ascii_case(name)) else {
-        let hint = nearest(name).map(|it| format!(" (do you mean `{it}`?)")).unwrap_or_default();
+        let hint = nearest(name, makers().map(|(it, _)| it))
+            .map(|it| format!(" (do you mean `{it}`?)"))
+            .unwrap_or_default();
         return Err(wrong(format!("`{name}` is no known provider of models{hint}: a spec is {FORMS}")));
     };
     if model.is_empty() {
@@ -101,32 +104,6 @@ pub fn from_env() -> Result<Arc<dyn ChatModel>> {
             Err(Error::new(ErrorKind::NotFound, message))
         }
     }
-}
-
-/// The provider whose name differs in at most two places.
-fn nearest(name: &str) -> Option<&'static str> {
-    let names = makers().map(|(it, _)| (distance(&name.to_lowercase(), it), it));
-    let (distance, nearest) = names.min()?;
-    (distance <= 2).then_some(nearest)
-}
-
-/// How many letters have to be put in, left out or changed, after Wagner and Fischer.
-fn distance(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (at, letter) in from.chars().enumerate() {
-        let mut above_left = at;
-        let mut left = at + 1;
-        for (cell, other) in row.iter_mut().skip(1).zip(to.chars()) {
-            let above = *cell;
-            left = (above_left + usize::from(letter != other)).min(above + 1).min(left + 1);
-            above_left = above;
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = at + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A wire format: how a request is written, and how an answer is read. Both are pure functions of what they are given.
 
 use super::{fault::Peer, media::Inlined, service::Service};
-use crate::conversation::Manners;
+use crate::{conversation::Manners, post_api::PostApi};
 use agentscope_core::{Map, ModelCard, ModelDelta, ModelRequest, Result};
 use agentscope_net::Url;
 use serde::ser::SerializeMap;
@@ -29,6 +29,19 @@ pub(crate) trait Format: fmt::Debug + Send + Sync + 'static {
         Framing::Events
     }
 
+    /// Whether its own settings are such that a request can be sent.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](agentscope_core::ErrorKind) for what has to be corrected.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Itself, if it is that one: its settings are changed after they are shared.
+    fn as_post_api(&self) -> Option<&PostApi> {
+        None
+    }
+
     /// The body of a request.
     ///
     /// # Errors
@@ -40,7 +53,7 @@ pub(crate) trait Format: fmt::Debug + Send + Sync + 'static {
 }
 
 /// How the pieces of a stream are told apart.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Framing {
     /// Server-sent events.
     Events,
