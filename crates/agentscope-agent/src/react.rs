@@ -6,6 +6,7 @@ mod drive;
 mod equip;
 mod output;
 mod reason;
+mod repair;
 mod run;
 
 use crate::{AgentTool, schema::Validators};

@@ -1,6 +1,7 @@
-//! Structured output: by the model's own way where it has one, else by a tool that it has to call.
+//! Structured output: by the model's own way where it has one, else by a tool that it has to call or, where it calls none, by
+//! words that are asked for.
 
-use super::drive::Work;
+use super::{drive::Work, repair::repaired};
 use agentscope_core::{
     ContentBlock, EventKind, FINISH_TOOL, Result, ToolCall, ToolResult, ToolSpec, ToolState,
 };
@@ -13,6 +14,24 @@ const VALUE: &str = "value";
 /// What the model is told who answers in words only.
 const USE_THE_TOOL: &str = "<system-hint>Structured output is required: go on to finish your task, or call \
                             'generate_response' with the output.</system-hint>";
+
+/// How a model gives structured output.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Way {
+    /// Its provider holds it to the schema.
+    Native,
+    /// It calls a tool with the output as arguments.
+    Tool,
+    /// It is asked for JSON, and told what is wrong with what it says.
+    Words,
+}
+
+/// What the model is told that can only be asked for JSON.
+pub(super) fn ask_for_words(schema: &Value) -> String {
+    format!(
+        "<system-hint>Give your final answer as JSON alone, without any other words, that fits this JSON schema:\n{schema}</system-hint>"
+    )
+}
 
 /// The tool that a model calls to give structured output by `schema`.
 pub(super) fn finish_tool(schema: &Value) -> ToolSpec {
@@ -43,14 +62,18 @@ impl Work {
         self.turn.open().and_then(|open| open.output_schema.clone())
     }
 
-    /// Whether the model gives structured output by itself.
-    pub(super) fn native_output(&self) -> bool {
-        self.config.model.card().output_schema
+    pub(super) fn output_way(&self) -> Way {
+        let card = self.config.model.card();
+        match (card.output_schema, card.tools) {
+            (true, _) => Way::Native,
+            (false, true) => Way::Tool,
+            (false, false) => Way::Words,
+        }
     }
 
     /// After a thought without calls: takes the words as the output, or tells the model what is missing.
     pub(super) fn settle_output(&mut self, schema: &Arc<Value>) {
-        if !self.native_output() {
+        if self.output_way() == Way::Tool {
             self.turn.emit(EventKind::Hint { text: USE_THE_TOOL.to_owned() });
             return;
         }
@@ -58,7 +81,7 @@ impl Work {
         let last =
             self.turn.open().and_then(|open| open.msg.content.iter().rfind(|block| !is_thought(block)));
         let Some(ContentBlock::Text { text, .. }) = last else { return };
-        let parsed = serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"));
+        let parsed = repaired(text).map_err(|error| format!("it is no JSON: {error}"));
         match parsed.and_then(|value| self.config.validators.check(schema, &value).map(|()| value)) {
             Ok(value) => self.turn.emit(EventKind::Output { value }),
             Err(wrong) => {

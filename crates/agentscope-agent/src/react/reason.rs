@@ -1,6 +1,10 @@
 //! Asking the model, and taking in its answer piece by piece.
 
-use super::{drive::Work, equip::Equipment, output::finish_tool};
+use super::{
+    drive::Work,
+    equip::Equipment,
+    output::{Way, ask_for_words, finish_tool},
+};
 use agentscope_core::{
     CallId, CallState, ContentBlock, Context, Error, ErrorKind, EventKind, FINISH_TOOL, FinishReason, Map,
     ModelDelta, ModelRequest, ModelStream, Msg, Next, Result, ToolCall, ToolChoice, ToolResult, ToolState,
@@ -44,6 +48,9 @@ impl Work {
         if sum_up {
             messages.push(Arc::new(Msg::user(SUM_UP)));
         }
+        if let (Some(schema), Way::Words) = (&schema, self.output_way()) {
+            messages.push(Arc::new(Msg::user(ask_for_words(schema))));
+        }
         drop(view); // the reply is folded in place as long as nobody else holds it
         let mut request = ModelRequest::new(messages);
         request.speaker = self.config.card.name.clone();
@@ -70,8 +77,10 @@ impl Work {
         match schema {
             None if sum_up => request.tool_choice = ToolChoice::None,
             None => {}
-            Some(schema) if self.native_output() => {
-                request.output_schema = Some(Arc::clone(schema));
+            Some(schema) if self.output_way() != Way::Tool => {
+                if self.output_way() == Way::Native {
+                    request.output_schema = Some(Arc::clone(schema));
+                }
                 if sum_up {
                     request.tool_choice = ToolChoice::None;
                 }

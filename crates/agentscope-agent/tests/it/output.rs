@@ -46,6 +46,29 @@ async fn structured_output_may_be_no_object_and_a_model_may_do_it_by_itself() {
 }
 
 #[tokio::test]
+async fn a_model_that_calls_no_tools_is_asked_for_json_and_told_what_is_wrong_with_it() {
+    let mut card = ModelCard::new("plain");
+    card.tools = false;
+    let model = ScriptedModel::new([
+        say("It is mild in Oslo."),
+        say(r#"Here: {"city": "Oslo", "degrees": "mild"}"#),
+        say("```json\n{\"city\": \"Oslo\", \"degrees\": 12,}\n```"),
+    ])
+    .with_card(card);
+    let agent = ReActAgent::new("Friday", model.clone());
+    let weather: Weather = agent.reply("Oslo?").typed().await.unwrap();
+    assert_eq!(weather, Weather { city: "Oslo".into(), degrees: 12 });
+    let asked = model.requests();
+    assert!(asked.iter().all(|req| req.tools.is_empty() && req.output_schema.is_none()));
+    let last = asked[0].messages.last().unwrap().text();
+    assert!(last.contains("JSON alone") && last.contains("degrees"), "{last}");
+    let seen = format!("{:?}", asked[2].messages);
+    assert!(seen.contains("does not fit the schema") && seen.contains("/degrees"), "{seen}");
+    let state = agent.snapshot().await.unwrap();
+    assert!(!format!("{:?}", state.context).contains("JSON schema:"), "what is asked for does not stay");
+}
+
+#[tokio::test]
 async fn output_that_never_fits_is_an_error_that_says_so() {
     let model = ScriptedModel::new([say("no"), say("no"), say("no")]);
     let error =
