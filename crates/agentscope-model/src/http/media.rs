@@ -2,7 +2,7 @@
 
 use crate::conversation::{Manners, is_own};
 use agentscope_core::{ContentBlock, Error, ErrorKind, Media, ModelRequest, Msg, Result, Role, Source};
-use agentscope_net::{Guard, fetch};
+use agentscope_net::{Guard, fetch, shown};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::{collections::HashMap, io::Read};
 
@@ -62,6 +62,7 @@ impl Inline {
             "application/octet-stream" => fetched.media_type,
             known => known.to_owned(),
         };
+        let media_type = checked(&fetched.bytes, media_type).map_err(|error| error.context(shown(url)))?;
         Ok(Self { media_type, data: STANDARD.encode(fetched.bytes) })
     }
 }
@@ -108,9 +109,43 @@ async fn read(path: String, media_type: String) -> Result<Inline> {
             );
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
+        let media_type = checked(&bytes, media_type)
+            .map_err(|error| error.context(format!("the file `{path}` of a message")))?;
         Ok(Inline { media_type, data: STANDARD.encode(bytes) })
     });
     task.await.map_err(|error| {
         Error::new(ErrorKind::Internal, "reading a file of a message failed").with_source(error)
     })?
+}
+
+/// The media type of a file by its first bytes, where it is said to be an image: a name may be wrong, and providers refuse an
+/// image that is called another than it is, with words that nobody understands.
+fn checked(bytes: &[u8], media_type: String) -> Result<String> {
+    if !media_type.starts_with("image/") || media_type == "image/svg+xml" {
+        return Ok(media_type);
+    }
+    let begins = |start: &[u8]| bytes.starts_with(start);
+    let brand = bytes.get(4..12).unwrap_or_default();
+    let kind = if begins(b"\x89PNG\r\n\x1a\n") {
+        "image/png"
+    } else if begins(b"\xff\xd8\xff") {
+        "image/jpeg"
+    } else if begins(b"GIF8") {
+        "image/gif"
+    } else if begins(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
+        "image/webp"
+    } else if begins(b"BM") {
+        "image/bmp"
+    } else if begins(b"II*\0") || begins(b"MM\0*") {
+        "image/tiff"
+    } else if brand.starts_with(b"ftyphei") || brand.starts_with(b"ftypmif") {
+        "image/heic"
+    } else if brand.starts_with(b"ftypavi") {
+        "image/avif"
+    } else {
+        let message = "it is called an image but is none that is known: give a PNG, JPEG, GIF or WebP file, or \
+                       attach it as what it is";
+        return Err(Error::new(ErrorKind::InvalidInput, message));
+    };
+    Ok(kind.to_owned())
 }

@@ -286,14 +286,18 @@ async fn recorded_answers_over_a_wire_are_whole_or_an_error() {
 #[tokio::test]
 async fn files_of_this_machine_are_put_into_the_request() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("a.png");
-    std::fs::write(&path, b"png").unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let path = file("a.png", b"\x89PNG\r\n\x1a\n");
     let server = Server::start(Answer::text("I see."));
     let model = from_spec(&format!("{}#scripted", server.url())).unwrap();
     let ask = async |msg: Msg| model.call(ModelRequest::new([msg]), Context::new()).collect::<Vec<_>>().await;
-    ask(Msg::user("look").url(path.to_str().unwrap())).await;
+    ask(Msg::user("look").url(path.clone())).await;
     let sent = server.requests()[0].json();
-    assert_eq!(sent["messages"][0]["content"][1]["image_url"]["url"], "data:image/png;base64,cG5n");
+    assert_eq!(sent["messages"][0]["content"][1]["image_url"]["url"], "data:image/png;base64,iVBORw0KGgo=");
 
     let gone = ask(Msg::user("look").url("/no/such/file.png")).await;
     let error = gone[0].as_ref().unwrap_err();
@@ -302,13 +306,32 @@ async fn files_of_this_machine_are_put_into_the_request() {
         error.message().starts_with("the file `/no/such/file.png` of a message cannot be read"),
         "{error}"
     );
+    let none = file("b.png", b"<!doctype html>");
+    let answer = ask(Msg::user("look").url(none.clone())).await;
+    let error = answer[0].as_ref().unwrap_err();
+    assert_eq!(
+        error.message(),
+        format!(
+            "the file `{none}` of a message: it is called an image but is none that is known: give a PNG, JPEG, GIF or WebP \
+             file, or attach it as what it is"
+        )
+    );
+    let huge = file("c.png", &vec![0; 50 << 20]);
+    let answer = ask(Msg::user("look").url(huge)).await;
+    let error = answer[0].as_ref().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.message().contains("has more than 20971520 bytes: give a smaller one"), "{error}");
+    let jpeg = file("d.png", b"\xff\xd8\xff\xe0");
+    ask(Msg::user("look").url(jpeg)).await;
+    let sent = server.requests()[1].json();
+    assert_eq!(sent["messages"][0]["content"][1]["image_url"]["url"], "data:image/jpeg;base64,/9j/4A==");
     let local = ask(Msg::user("listen").url("http://127.0.0.1:9/a.wav")).await;
     let error = local[0].as_ref().unwrap_err();
     assert_eq!(
         error.message(),
         "`http://127.0.0.1:9/a.wav` could not be fetched: 127.0.0.1 is not a public address, so it is not fetched"
     );
-    assert_eq!(server.count(), 1);
+    assert_eq!(server.count(), 2);
 }
 
 #[tokio::test]
