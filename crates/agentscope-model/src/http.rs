@@ -8,6 +8,7 @@ mod format;
 mod lines;
 mod media;
 mod model;
+mod reader;
 mod service;
 mod sse;
 #[cfg(test)]
@@ -20,14 +21,18 @@ pub(crate) use media::Inlined;
 pub(crate) use model::{HttpChatModel, http_chat_model};
 pub(crate) use service::{Auth, Service};
 #[cfg(test)]
-pub(crate) use {lines::Lines, sse::Frames};
+pub(crate) use sse::Frames;
 
-use agentscope_core::{Context, Error, Map, ModelCard, ModelRequest, ModelStream, Result, Secret};
+use agentscope_core::{
+    Context, Error, Map, ModelCard, ModelDelta, ModelRequest, ModelStream, Name, Result, Secret,
+};
 use agentscope_net::shown;
 use answer::Answer;
 use endpoint::Endpoint;
+use reader::Reader;
 use std::{
     borrow::Cow,
+    collections::VecDeque,
     fmt,
     sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
@@ -107,9 +112,52 @@ impl Settings {
 
     /// Answers a request.
     pub(crate) fn call(self: &Arc<Self>, mut req: ModelRequest, cx: Context) -> ModelStream {
+        self.complete(&mut req);
+        Answer::stream(Arc::clone(self), req, cx)
+    }
+
+    /// Puts in what the request leaves to the model.
+    fn complete(&self, req: &mut ModelRequest) {
         req.options.temperature = req.options.temperature.or(self.temperature);
         req.options.max_tokens = req.options.max_tokens.or(self.max_tokens);
-        Answer::stream(Arc::clone(self), req, cx)
+    }
+
+    /// What is asked, for those who write it down.
+    fn ask<'a>(&'a self, req: &'a ModelRequest, media: &'a Inlined, free_choice: bool) -> Ask<'a> {
+        Ask {
+            req,
+            card: &self.card,
+            manners: self.format.manners(),
+            extra: &self.extra,
+            media,
+            stream: self.stream,
+            at_home: self.is_at_home(),
+            free_choice,
+        }
+    }
+
+    /// Reads the answer.
+    fn reader(&self, address: Name, ask: &Ask<'_>) -> Reader {
+        let peer = Peer { address, service: self.format.service() };
+        Reader::new(self.format.decoder(peer, ask), self.format.framing(), self.stream)
+    }
+
+    /// The body of a request.
+    pub(crate) async fn request_body(&self, req: &ModelRequest) -> Result<Vec<u8>> {
+        let mut req = req.clone();
+        self.complete(&mut req);
+        let media = Inlined::of(&req, self.format.manners()).await?;
+        self.format.encode(&self.ask(&req, &media, false))
+    }
+
+    /// What an answer says.
+    pub(crate) fn read_answer(&self, body: &[u8]) -> Result<Vec<ModelDelta>> {
+        let (req, media) = (ModelRequest::default(), Inlined::default());
+        let mut reader = self.reader("the server".into(), &self.ask(&req, &media, false));
+        let mut out = VecDeque::new();
+        reader.feed(body, &mut out)?;
+        reader.end(&mut out)?;
+        Ok(out.into())
     }
 
     /// Another address. A key that was found in the environment is not sent there: it is that of the provider.

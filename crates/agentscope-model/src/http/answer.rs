@@ -3,11 +3,9 @@
 use super::{
     Settings,
     endpoint::Endpoint,
-    fault::{Key, Peer, Response as Refusal, Server, retry_after},
-    format::{Ask, Decode, Framing},
-    lines::Lines,
+    fault::{self, Key, Response as Refusal, Server, retry_after},
     media::Inlined,
-    sse::Frames,
+    reader::Reader,
 };
 use agentscope_core::{Context, Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Result, ToolChoice};
 use agentscope_net::{
@@ -42,9 +40,6 @@ const AFTER_FINISH: Duration = Duration::from_secs(2);
 /// used again.
 const DRAIN: Duration = Duration::from_millis(250);
 
-/// Largest answer that is not streamed (64 MiB).
-const BODY_LIMIT: usize = 64 << 20;
-
 /// Most that is read of an error's body (64 KiB).
 const ERROR_LIMIT: usize = 64 << 10;
 
@@ -63,28 +58,12 @@ pub(crate) struct Answer {
 
 enum Phase {
     Ask,
-    Read(Box<Reading>),
+    Read(Response, Box<Reader>),
     /// The answer is complete, but the body may not be.
     Drain(Response),
     /// It failed, which is told when what came before is.
     Failed(Error),
     Over,
-}
-
-struct Reading {
-    response: Response,
-    decoder: Box<dyn Decode>,
-    body: Body,
-}
-
-/// What a body is. Its first bytes tell, and nothing else does: some servers stream though they were not asked to, some do not
-/// though they were, and some refuse by JSON under the content type of a stream.
-enum Body {
-    /// Nothing but white space has come, by which some keep a connection alive.
-    Unknown,
-    Events(Frames),
-    Lines(Lines),
-    Whole(Vec<u8>),
 }
 
 /// What failed, and whether the same request may be sent again.
@@ -136,7 +115,7 @@ impl Answer {
                     return None;
                 }
                 Phase::Ask => self.ask().await.err(),
-                Phase::Read(_) => self.read().await.err(),
+                Phase::Read(..) => self.read().await.err(),
             };
             if let Some(failure) = failure
                 && let Err(error) = self.again(failure).await
@@ -185,19 +164,9 @@ impl Answer {
         let Endpoint { url, headers, peer } = model.endpoint()?;
         let media = Inlined::of(&self.req, model.format.manners()).await?;
         self.free_choice = model.free_choice.load(Relaxed);
-        let ask = Ask {
-            req: &self.req,
-            card: &model.card,
-            manners: model.format.manners(),
-            extra: &model.extra,
-            media: &media,
-            stream: model.stream,
-            at_home: model.is_at_home(),
-            free_choice: self.free_choice,
-        };
+        let ask = model.ask(&self.req, &media, self.free_choice);
         let body = Bytes::from(model.format.encode(&ask)?);
-        let teller = Peer { address: peer.clone(), service: model.format.service() };
-        let decoder = model.format.decoder(teller.clone(), &ask);
+        let reader = model.reader(peer.clone(), &ask);
         let sent = client(url)?.post(url.clone()).headers(headers.clone()).body(body).send();
         let response = match timeout(model.first_byte_timeout, sent).await {
             Ok(response) => response.map_err(|error| trouble(error, peer))?,
@@ -208,19 +177,18 @@ impl Answer {
         }
         let coding = response.headers().get(CONTENT_ENCODING).and_then(|it| it.to_str().ok());
         if let Some(coding) = coding.filter(|it| !it.is_empty() && *it != "identity") {
-            return Err(teller.compressed(coding).into());
+            return Err(fault::compressed(peer, coding).into());
         }
-        self.phase = Phase::Read(Box::new(Reading { response, decoder, body: Body::Unknown }));
+        self.phase = Phase::Read(response, Box::new(reader));
         Ok(())
     }
 
     /// Takes in the next bytes.
     async fn read(&mut self) -> Result<(), Failure> {
-        let Phase::Read(reading) = &mut self.phase else { return Ok(()) };
-        let Reading { response, decoder, body } = &mut **reading;
+        let Phase::Read(response, reader) = &mut self.phase else { return Ok(()) };
         let out = &mut self.out;
         let peer = &self.model.endpoint()?.peer;
-        let limit = match (decoder.is_finished(), self.said) {
+        let limit = match (reader.is_finished(), self.said) {
             (true, _) => AFTER_FINISH,
             (false, true) => self.model.chunk_timeout,
             (false, false) => self.model.first_byte_timeout,
@@ -228,7 +196,7 @@ impl Answer {
         let chunk = match timeout(limit, response.chunk()).await {
             Ok(Ok(chunk)) => chunk,
             // The model has said that it is done; what was to come is no part of its answer.
-            Ok(Err(_)) | Err(_) if decoder.is_finished() => None,
+            Ok(Err(_)) | Err(_) if reader.is_finished() => None,
             Ok(Err(error)) => {
                 let error = trouble(error, peer);
                 return Err(error
@@ -237,47 +205,15 @@ impl Answer {
             }
             Err(_) => return Err(self.silent(peer, limit, "said nothing more")),
         };
-        if let (Some(chunk), Body::Unknown) = (&chunk, &*body) {
-            let begun = chunk.trim_ascii_start();
-            if begun.is_empty() {
-                return Ok(());
-            }
-            *body = match self.model.format.framing() {
-                Framing::Events if Frames::may_begin_with(begun) => Body::Events(Frames::default()),
-                Framing::Lines if self.model.stream => Body::Lines(Lines::default()),
-                _ => Body::Whole(Vec::new()),
-            };
+        match &chunk {
+            Some(chunk) => reader.feed(chunk, out)?,
+            None => reader.end(out)?,
         }
-        let is_read = chunk.is_none();
-        match (chunk, body) {
-            (Some(chunk), Body::Whole(whole)) if whole.len() + chunk.len() > BODY_LIMIT => {
-                let message = format!("the answer of {peer} has more than {BODY_LIMIT} bytes");
-                return Err(Error::new(ErrorKind::Protocol, message).into());
-            }
-            (Some(chunk), Body::Whole(whole)) => {
-                whole.extend_from_slice(&chunk);
-                return Ok(());
-            }
-            (None, Body::Whole(whole)) => decoder.whole(whole, out)?,
-            (Some(chunk), Body::Events(frames)) => {
-                frames.feed(&chunk, |event, data| decoder.frame(event, data, out))?
-            }
-            (Some(chunk), Body::Lines(lines)) => lines.feed(&chunk, |line| decoder.frame(b"", line, out))?,
-            (None, Body::Events(frames)) => {
-                frames.end(|event, data| decoder.frame(event, data, out))?;
-                decoder.end(out)?;
-            }
-            (None, Body::Lines(lines)) => {
-                lines.end(|line| decoder.frame(b"", line, out))?;
-                decoder.end(out)?;
-            }
-            (None, Body::Unknown) => decoder.end(out)?,
-            (Some(_), Body::Unknown) => {}
-        }
-        if decoder.is_ended()
-            && let Phase::Read(reading) = std::mem::replace(&mut self.phase, Phase::Over)
+        if reader.is_ended()
+            && let Phase::Read(response, _) = std::mem::replace(&mut self.phase, Phase::Over)
+            && chunk.is_some()
         {
-            self.phase = if is_read { Phase::Over } else { Phase::Drain(reading.response) };
+            self.phase = Phase::Drain(response);
         }
         Ok(())
     }

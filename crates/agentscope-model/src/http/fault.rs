@@ -279,22 +279,21 @@ impl Peer {
         );
         Error::new(ErrorKind::Unavailable, message)
     }
-
-    /// An answer that cannot be read because it is compressed.
-    pub(super) fn compressed(&self, coding: &str) -> Error {
-        let message = format!(
-            "{} compresses its answers ({}), though it was not asked to: turn that off there or in a proxy before it",
-            self.address,
-            clean(coding)
-        );
-        Error::new(ErrorKind::Protocol, message)
-    }
 }
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.address)
     }
+}
+
+/// An answer that cannot be read because it is compressed.
+pub(super) fn compressed(peer: &str, coding: &str) -> Error {
+    let message = format!(
+        "{peer} compresses its answers ({}), though it was not asked to: turn that off there or in a proxy before it",
+        clean(coding)
+    );
+    Error::new(ErrorKind::Protocol, message)
 }
 
 /// The wait that a `Retry-After` asks for: seconds, or a date, as in RFC 9110, section 10.2.3.

@@ -119,6 +119,29 @@ macro_rules! http_chat_model {
             pub fn native_output_schema(self, native: bool) -> Self {
                 self.describe(|card| card.output_schema = native)
             }
+
+            /// The body that is sent for a request: JSON, for logs and tests.
+            ///
+            /// # Errors
+            /// [`ErrorKind::InvalidInput`](agentscope_core::ErrorKind) if it has nothing to say, and those of reading its files.
+            pub async fn request_body(
+                &self,
+                req: &agentscope_core::ModelRequest,
+            ) -> agentscope_core::Result<Vec<u8>> {
+                self.0.request_body(req).await
+            }
+
+            /// What the model says in an answer that has this body, a stream or a whole one: for answers that were recorded.
+            ///
+            /// # Errors
+            /// What the server reports in it; [`ErrorKind::Unavailable`](agentscope_core::ErrorKind) if it breaks off,
+            /// [`ErrorKind::Protocol`](agentscope_core::ErrorKind) if it is no answer.
+            pub fn read_answer(
+                &self,
+                body: &[u8],
+            ) -> agentscope_core::Result<Vec<agentscope_core::ModelDelta>> {
+                self.0.read_answer(body)
+            }
         }
 
         impl agentscope_core::ChatModel for $name {

@@ -1,6 +1,6 @@
 //! What the tests of all wire formats need.
 
-use super::{Ask, Decode, Format, Frames, Framing, Inlined, Lines};
+use super::{Ask, Decode, Format, Framing, Inlined, lines::Lines, sse::Frames};
 use agentscope_core::{ErrorKind, Map, ModelCard, ModelDelta, ModelRequest, Result};
 use serde_json::Value;
 use std::collections::VecDeque;
