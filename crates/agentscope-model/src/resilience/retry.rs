@@ -249,7 +249,8 @@ impl<F> Retrying<F> {
     fn wait_after(&mut self, error: Error) -> Result<Duration> {
         let policy = &self.policy;
         let (error, times) = tried::untold(error);
-        self.asked = self.asked.saturating_add(times);
+        // An open circuit asks nobody.
+        self.asked = self.asked.saturating_add(if tried::is_open(&error) { 0 } else { times });
         let asked = self.asked;
         if !(policy.retry_if)(&error) || asked > policy.retries {
             return Err(tried::tell(error, asked));
