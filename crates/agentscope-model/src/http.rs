@@ -23,6 +23,7 @@ pub(crate) use service::{Auth, Service};
 #[cfg(test)]
 pub(crate) use sse::Frames;
 
+use crate::resilience::{RetryPolicy, retry::retrying};
 use agentscope_core::{
     Context, Error, Map, ModelCard, ModelDelta, ModelRequest, ModelStream, Name, Result, Secret,
 };
@@ -37,9 +38,6 @@ use std::{
     sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
-
-/// Most times that a request is sent again (2).
-const RETRIES: u32 = 2;
 
 /// Longest wait for the first byte of an answer (5 min): a model may think long before it says anything.
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -66,7 +64,7 @@ pub(crate) struct Settings {
     pub(crate) temperature: Option<f64>,
     pub(crate) max_tokens: Option<u64>,
     pub(crate) stream: bool,
-    pub(crate) retries: u32,
+    pub(crate) retry: RetryPolicy,
     pub(crate) first_byte_timeout: Duration,
     pub(crate) chunk_timeout: Duration,
     /// Whether the server was seen to refuse being told which tool to call.
@@ -92,7 +90,7 @@ impl Settings {
             temperature: None,
             max_tokens: None,
             stream: true,
-            retries: RETRIES,
+            retry: RetryPolicy::default(),
             first_byte_timeout: FIRST_BYTE_TIMEOUT,
             chunk_timeout: CHUNK_TIMEOUT,
             free_choice: Arc::default(),
@@ -113,7 +111,9 @@ impl Settings {
     /// Answers a request.
     pub(crate) fn call(self: &Arc<Self>, mut req: ModelRequest, cx: Context) -> ModelStream {
         self.complete(&mut req);
-        Answer::stream(Arc::clone(self), req, cx)
+        let (settings, req) = (Arc::clone(self), Arc::new(req));
+        let attempt = move || Answer::stream(Arc::clone(&settings), Arc::clone(&req));
+        retrying(self.retry.clone(), self.card.name.clone(), cx, attempt)
     }
 
     /// Puts in what the request leaves to the model.

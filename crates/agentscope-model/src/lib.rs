@@ -6,10 +6,16 @@ mod http;
 mod nearest;
 mod openai;
 mod post_api;
+mod resilience;
 mod spec;
 mod wire;
 
 pub use dashscope::DashScopeChatModel;
 pub use openai::{OpenAIChatModel, Provider};
 pub use post_api::PostApiChatModel;
+pub use resilience::{
+    ANSWERED_BY, AnswerCache, AnswerStore, Cached, ChatModelExt, Circuit, CircuitBreaker, ConcurrencyLimit,
+    ConcurrencyLimiter, DirectoryAnswers, Fallback, Hedge, MemoryAnswers, RateLimit, RateLimiter, Resilient,
+    Retry, RetryBudget, RetryPolicy, TimeLimits, Timeouts,
+};
 pub use spec::{from_env, from_spec};

@@ -1,4 +1,4 @@
-//! One answer: the request is sent, again where that may help, and what comes back is decoded as it comes.
+//! One answer: the request is sent, and what comes back is decoded as it comes.
 
 use super::{
     Settings,
@@ -7,7 +7,7 @@ use super::{
     media::Inlined,
     reader::Reader,
 };
-use agentscope_core::{Context, Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Result, ToolChoice};
+use agentscope_core::{Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Result, ToolChoice};
 use agentscope_net::{
     client,
     reqwest::{
@@ -22,16 +22,7 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, SystemTime},
 };
-use tokio::time::{sleep, timeout};
-
-/// Longest `Retry-After` that is waited for (1 min); for a longer one the caller decides.
-const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(60);
-
-/// The first wait before a request is sent again is at most this long (0.5 s), each further one twice as long as the one before.
-const BACKOFF: Duration = Duration::from_millis(500);
-
-/// Longest wait between two requests (8 s), where the server does not say how long.
-const BACKOFF_LIMIT: Duration = Duration::from_secs(8);
+use tokio::time::timeout;
 
 /// How long the end of a stream is waited for (2 s) when the model has said why it stopped. Only its usage is to come.
 const AFTER_FINISH: Duration = Duration::from_secs(2);
@@ -45,13 +36,11 @@ const ERROR_LIMIT: usize = 64 << 10;
 
 pub(crate) struct Answer {
     model: Arc<Settings>,
-    req: ModelRequest,
-    cx: Context,
+    req: Arc<ModelRequest>,
     phase: Phase,
     out: VecDeque<ModelDelta>,
     /// Something was given away: it cannot be said again otherwise.
     said: bool,
-    tries: u32,
     /// The request was sent without being told which tool to call.
     free_choice: bool,
 }
@@ -66,31 +55,10 @@ enum Phase {
     Over,
 }
 
-/// What failed, and whether the same request may be sent again.
-struct Failure {
-    error: Error,
-    again: bool,
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        // What took its time would take it again.
-        Self { again: error.is_retryable() && error.kind() != ErrorKind::Timeout, error }
-    }
-}
-
 impl Answer {
-    pub(super) fn stream(model: Arc<Settings>, req: ModelRequest, cx: Context) -> ModelStream {
-        let answer = Self {
-            model,
-            req,
-            cx,
-            phase: Phase::Ask,
-            out: VecDeque::new(),
-            said: false,
-            tries: 0,
-            free_choice: false,
-        };
+    pub(super) fn stream(model: Arc<Settings>, req: Arc<ModelRequest>) -> ModelStream {
+        let answer =
+            Self { model, req, phase: Phase::Ask, out: VecDeque::new(), said: false, free_choice: false };
         Box::pin(futures_util::stream::unfold(Box::new(answer), |mut answer| async move {
             let next = answer.next().await?;
             Some((next, answer))
@@ -103,7 +71,7 @@ impl Answer {
                 self.said = true;
                 return Some(Ok(delta));
             }
-            let failure = match &mut self.phase {
+            let done = match &mut self.phase {
                 Phase::Over => return None,
                 Phase::Failed(_) => match std::mem::replace(&mut self.phase, Phase::Over) {
                     Phase::Failed(error) => return Some(Err(error)),
@@ -114,52 +82,17 @@ impl Answer {
                     self.phase = Phase::Over;
                     return None;
                 }
-                Phase::Ask => self.ask().await.err(),
-                Phase::Read(..) => self.read().await.err(),
+                Phase::Ask => self.ask().await,
+                Phase::Read(..) => self.read().await,
             };
-            if let Some(failure) = failure
-                && let Err(error) = self.again(failure).await
-            {
-                self.phase = Phase::Failed(error);
+            if let Err(error) = done {
+                self.phase = Phase::Failed(self.model.without_secrets(error));
             }
-        }
-    }
-
-    /// Waits and starts again, where that may help.
-    async fn again(&mut self, failure: Failure) -> Result<()> {
-        let Failure { error, again } = failure;
-        if !again || self.said || self.tries >= self.model.retries {
-            return Err(self.told(error));
-        }
-        let wait = match error.retry_after() {
-            Some(wait) if wait > RETRY_AFTER_LIMIT => return Err(self.told(error)),
-            Some(wait) => wait,
-            None => {
-                let most = BACKOFF.saturating_mul(1 << self.tries.min(8)).min(BACKOFF_LIMIT);
-                most.mul_f64(fastrand::f64())
-            }
-        };
-        if self.cx.time_left().is_some_and(|left| left <= wait) {
-            return Err(self.told(error));
-        }
-        self.tries += 1;
-        self.out.clear();
-        self.phase = Phase::Ask;
-        sleep(wait).await;
-        Ok(())
-    }
-
-    /// The error, with how often it was tried, and without the secrets that a server has repeated.
-    fn told(&self, error: Error) -> Error {
-        let error = self.model.without_secrets(error);
-        match self.tries {
-            0 => error,
-            tries => error.context(format!("asked {} times", tries + 1)),
         }
     }
 
     /// Sends the request and sees to the head of the response.
-    async fn ask(&mut self) -> Result<(), Failure> {
+    async fn ask(&mut self) -> Result<()> {
         let model = Arc::clone(&self.model);
         let Endpoint { url, headers, peer } = model.endpoint()?;
         let media = Inlined::of(&self.req, model.format.manners()).await?;
@@ -173,18 +106,19 @@ impl Answer {
             Err(_) => return Err(self.silent(peer, model.first_byte_timeout, "did not answer")),
         };
         if !response.status().is_success() {
-            return Err(self.refused(response).await);
+            // Where there is no error, it is asked again, otherwise.
+            return self.refused(response).await.map_or(Ok(()), Err);
         }
         let coding = response.headers().get(CONTENT_ENCODING).and_then(|it| it.to_str().ok());
         if let Some(coding) = coding.filter(|it| !it.is_empty() && *it != "identity") {
-            return Err(fault::compressed(peer, coding).into());
+            return Err(fault::compressed(peer, coding));
         }
         self.phase = Phase::Read(response, Box::new(reader));
         Ok(())
     }
 
     /// Takes in the next bytes.
-    async fn read(&mut self) -> Result<(), Failure> {
+    async fn read(&mut self) -> Result<()> {
         let Phase::Read(response, reader) = &mut self.phase else { return Ok(()) };
         let out = &mut self.out;
         let peer = &self.model.endpoint()?.peer;
@@ -198,10 +132,8 @@ impl Answer {
             // The model has said that it is done; what was to come is no part of its answer.
             Ok(Err(_)) | Err(_) if reader.is_finished() => None,
             Ok(Err(error)) => {
-                let error = trouble(error, peer);
-                return Err(error
-                    .context(format!("the answer of `{}` broke off", self.model.card.name))
-                    .into());
+                let what = format!("the answer of `{}` broke off", self.model.card.name);
+                return Err(trouble(error, peer).context(what));
             }
             Err(_) => return Err(self.silent(peer, limit, "said nothing more")),
         };
@@ -218,7 +150,8 @@ impl Answer {
         Ok(())
     }
 
-    async fn refused(&self, mut response: Response) -> Failure {
+    /// What the server says in place of an answer; nothing if the same can be asked in another way.
+    async fn refused(&self, mut response: Response) -> Option<Error> {
         let model = &self.model;
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let retry_after = header(RETRY_AFTER).and_then(|value| retry_after(value, SystemTime::now()));
@@ -236,7 +169,7 @@ impl Answer {
         drop(timeout(model.chunk_timeout.min(AFTER_FINISH), read).await);
         let address = match model.endpoint() {
             Ok(endpoint) => endpoint.peer.as_str(),
-            Err(error) => return error.into(),
+            Err(error) => return Some(error),
         };
         let key = match &model.key {
             Some(_) => Key::Sent,
@@ -250,19 +183,18 @@ impl Answer {
         let told = matches!(self.req.tool_choice, ToolChoice::Required | ToolChoice::Tool(_));
         if status == 400 && told && !self.free_choice && body_names(&body, "tool_choice") {
             model.free_choice.store(true, Relaxed);
-            return Failure { error: error.with_retry_after(Duration::ZERO), again: true };
+            return None;
         }
-        error.into()
+        Some(error)
     }
 
-    fn silent(&self, peer: &str, limit: Duration, what: &str) -> Failure {
+    fn silent(&self, peer: &str, limit: Duration, what: &str) -> Error {
         let message = format!(
             "{peer} {what} for {} s: try again, or allow more by `.{}(..)`",
             limit.as_secs_f64(),
             if self.said { "chunk_timeout" } else { "first_byte_timeout" }
         );
-        // The model may be at work: asked again, it would do the work twice.
-        Failure { error: Error::new(ErrorKind::Timeout, message), again: false }
+        Error::new(ErrorKind::Timeout, message)
     }
 }
 

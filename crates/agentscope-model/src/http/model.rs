@@ -80,7 +80,13 @@ macro_rules! http_chat_model {
             /// How often a request is sent again that may succeed later (2).
             #[must_use]
             pub fn retries(self, retries: u32) -> Self {
-                self.change(|settings| settings.retries = retries)
+                self.change(|settings| settings.retry = settings.retry.clone().retries(retries))
+            }
+
+            /// How often, when, and after which errors a request is sent again.
+            #[must_use]
+            pub fn retry(self, policy: $crate::RetryPolicy) -> Self {
+                self.change(|settings| settings.retry = policy)
             }
 
             /// Longest wait for the first byte of an answer (5 min).

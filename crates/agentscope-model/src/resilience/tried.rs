@@ -1,0 +1,59 @@
+//! What layers tell each other of an error, beside its kind: how often it was asked for, and that nobody was asked at all.
+
+use agentscope_core::Error;
+use std::{error::Error as StdError, fmt, iter::successors};
+
+/// A request was asked several times, by whatever asked it again: a layer around a layer does not multiply the tries.
+#[derive(Debug)]
+struct Tried {
+    times: u32,
+    /// As it was the last time.
+    error: Error,
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it failed each time, the last time so")
+    }
+}
+
+impl StdError for Tried {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.error.source()
+    }
+}
+
+/// The error, telling that it was asked so many times.
+pub(super) fn tell(error: Error, times: u32) -> Error {
+    if times < 2 {
+        return error;
+    }
+    let told = error.clone().context(format_args!("asked {times} times"));
+    told.with_source(Tried { times, error })
+}
+
+/// The error as it was the last time, and how often it was asked.
+pub(super) fn untold(error: Error) -> (Error, u32) {
+    let tried = StdError::source(&error).and_then(|source| source.downcast_ref::<Tried>());
+    match tried.map(|tried| (tried.error.clone(), tried.times)) {
+        Some(untold) => untold,
+        None => (error, 1),
+    }
+}
+
+/// Nobody was asked, because the circuit is open.
+#[derive(Debug)]
+pub(super) struct Open;
+
+impl fmt::Display for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the circuit is open")
+    }
+}
+
+impl StdError for Open {}
+
+/// Whether it was refused by an open circuit.
+pub(super) fn is_open(error: &Error) -> bool {
+    successors(StdError::source(error), |&error| error.source()).any(|cause| cause.is::<Open>())
+}
