@@ -1,9 +1,9 @@
 //! A few rules in the place of a language model, so that a demo runs with no key and no network. What it answers is what the
 //! tools really gave.
 
-use agentscope::{FinishReason, ModelStream, ToolState, prelude::*};
+use agentscope::{FINISH_TOOL, FinishReason, ModelStream, ToolState, prelude::*};
 use futures_util::{StreamExt, stream};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Between two words, so that one can watch it speak.
 const PACE: Duration = Duration::from_millis(25);
@@ -12,6 +12,10 @@ const PACE: Duration = Duration::from_millis(25);
 const ABOUT: &str = "I am no language model, only a few rules that show what an agent does. I can compute (`what is 17*23?`), look at \
                      files (`which files are here?`, which asks you first) and tell an example of the weather (`how is the weather in \
                      Oslo?`). To talk to a real model, start me with one: `cargo xtask demo friday --model ollama:qwen3`.";
+
+/// What it says to an image.
+const BLIND: &str = "I am only a few rules and cannot see. A model that can tells you when you start me with one, such as \
+                     `--model openai:gpt-4o` or `--model ollama:qwen3-vl`.";
 
 /// Arithmetic goes to Python, questions about files to the shell, the weather to the user's own tool.
 pub struct Policy {
@@ -37,7 +41,12 @@ impl ChatModel for Policy {
     }
 
     fn call(&self, req: ModelRequest, _: Context) -> ModelStream {
+        let wants_data = req.tools.iter().any(|tool| tool.name == FINISH_TOOL);
         let deltas = match req.messages.last() {
+            Some(msg) if wants_data && msg.role == Role::User => give_data(&req.messages),
+            Some(msg) if msg.role == Role::User && msg.content.iter().any(|it| it.media().is_some()) => {
+                vec![ModelDelta::text(BLIND)]
+            }
             Some(msg) if msg.role == Role::Assistant => vec![ModelDelta::text(conclude(msg))],
             Some(msg) => begin(&msg.text()),
             None => vec![ModelDelta::text(ABOUT)],
@@ -69,6 +78,18 @@ fn begin(question: &str) -> Vec<ModelDelta> {
         return vec![ModelDelta::text(ABOUT)];
     };
     vec![ModelDelta::Thinking { block: 0, delta: thought }, ModelDelta::tool_call(1, "", tool, input)]
+}
+
+/// Structured output: of the weather that a tool told before, and of nothing else.
+fn give_data(messages: &[Arc<Msg>]) -> Vec<ModelDelta> {
+    let results = messages.iter().rev().flat_map(|msg| msg.results());
+    let Some(told) = results.into_iter().find(|result| result.name == "weather").map(ToolResult::text) else {
+        return vec![ModelDelta::text(ABOUT)];
+    };
+    let city = told.split(':').next().unwrap_or_default();
+    let degrees = told.split_whitespace().find_map(|word| word.parse::<i32>().ok()).unwrap_or_default();
+    let input = serde_json::json!({"city": city, "degrees": degrees}).to_string();
+    vec![ModelDelta::tool_call(0, "", FINISH_TOOL, input)]
 }
 
 /// What to say when the tools have answered.
