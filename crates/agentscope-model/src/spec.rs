@@ -1,6 +1,6 @@
 //! Models by a line of configuration.
 
-use crate::{OpenAIChatModel, Provider};
+use crate::{OpenAIChatModel, Provider, configs, nearest::nearest};
 use agentscope_core::{ChatModel, Error, ErrorKind, Result};
 use agentscope_net::shown;
 use std::sync::Arc;
@@ -15,6 +15,9 @@ const FORMS: &str = "`openai:gpt-4o`, `dashscope:qwen-max`, `deepseek:deepseek-c
 /// The model that a line of configuration names: `PROVIDER:MODEL`, or the address of an API that is compatible with OpenAI's with
 /// `#MODEL` behind it. Keys come from the environment, see [`Provider`]. The card of the model has the line without what may be
 /// secret in an address: a user, a password and a query.
+///
+/// `config:NAME` is a configuration of the file that AGENTSCOPE_MODEL_CONFIGS names, and `config:PATH#NAME` one of another file, see
+/// [`Configs`](crate::Configs).
 ///
 /// ```
 /// let model = agentscope_model::from_spec("http://localhost:8000/v1#qwen3")?;
@@ -41,10 +44,14 @@ pub fn from_spec(spec: &str) -> Result<Arc<dyn ChatModel>> {
         model.check()?;
         return Ok(Arc::new(model));
     }
+    if let Some(named) = spec.strip_prefix("config:") {
+        return configs::named(named, spec);
+    }
     let (name, model) = spec.split_once(':').unwrap_or((spec, ""));
     let Some(provider) = Provider::NAMED.into_iter().find(|it| it.ways().name.eq_ignore_ascii_case(name))
     else {
-        let hint = nearest(name).map(|it| format!(" (do you mean `{it}`?)")).unwrap_or_default();
+        let names = Provider::NAMED.map(|it| it.ways().name);
+        let hint = nearest(name, names).map(|it| format!(" (do you mean `{it}`?)")).unwrap_or_default();
         return Err(wrong(format!("`{name}` is no known provider of models{hint}: a spec is {FORMS}")));
     };
     if model.is_empty() {
@@ -67,32 +74,6 @@ pub fn from_env() -> Result<Arc<dyn ChatModel>> {
             Err(Error::new(ErrorKind::NotFound, message))
         }
     }
-}
-
-/// The provider whose name differs in at most two places.
-fn nearest(name: &str) -> Option<&'static str> {
-    let names = Provider::NAMED.map(|it| it.ways().name);
-    let (distance, nearest) = names.map(|it| (distance(&name.to_lowercase(), it), it)).into_iter().min()?;
-    (distance <= 2).then_some(nearest)
-}
-
-/// How many letters have to be put in, left out or changed, after Wagner and Fischer.
-fn distance(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (at, letter) in from.chars().enumerate() {
-        let mut above_left = at;
-        let mut left = at + 1;
-        for (cell, other) in row.iter_mut().skip(1).zip(to.chars()) {
-            let above = *cell;
-            left = (above_left + usize::from(letter != other)).min(above + 1).min(left + 1);
-            above_left = above;
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = at + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
