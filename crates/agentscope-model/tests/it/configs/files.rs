@@ -227,3 +227,33 @@ fn a_spec_names_a_file_and_a_configuration_in_it() {
         "no file of configurations is named: set AGENTSCOPE_MODEL_CONFIGS to the path of one, or write `config:PATH#NAME`"
     );
 }
+
+/// Runs itself again with the variable set, because a process cannot change its own while others read it.
+#[test]
+fn a_variable_names_the_file_of_a_spec() {
+    const CHILD: &str = "AGENTSCOPE_TEST_CONFIGS_CHILD";
+    if std::env::var_os(CHILD).is_some() {
+        let model = from_spec("config:my_config").unwrap();
+        assert_eq!((model.card().name.as_str(), model.card().spec.as_str()), ("a-model", "config:my_config"));
+        assert_eq!(Configs::from_env().unwrap().len(), 1);
+        let error = from_spec("config:other").err().unwrap();
+        assert_eq!(error.message(), "no configuration is named `other`: there is `my_config`");
+        return;
+    }
+    let run = |path: &std::path::Path| {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "configs::files::a_variable_names_the_file_of_a_spec"]);
+        child
+            .env(CHILD, "1")
+            .env("AGENTSCOPE_MODEL_CONFIGS", path)
+            .env("DEEPSEEK_API_KEY", "k")
+            .output()
+            .unwrap()
+    };
+    let (folder, path) = write("a.json", json!([least("deepseek")]).to_string());
+    let output = run(&path);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let output = run(&folder.path().join("none.json"));
+    let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(told.contains("AGENTSCOPE_MODEL_CONFIGS: `") && told.contains("there is no such file"), "{told}");
+}
