@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod configs;
 mod conversation;
 mod dashscope;
 mod http;
+mod keys;
 mod nearest;
 mod openai;
 mod post_api;
@@ -10,6 +12,7 @@ mod resilience;
 mod spec;
 mod wire;
 
+pub use configs::{Api, Configs, Details, ModelConfig, Purpose};
 pub use dashscope::DashScopeChatModel;
 pub use openai::{OpenAIChatModel, Provider};
 pub use post_api::PostApiChatModel;

@@ -1,7 +1,7 @@
 //! Models by a line of configuration.
 
 use crate::{
-    DashScopeChatModel, OpenAIChatModel, Provider,
+    DashScopeChatModel, OpenAIChatModel, Provider, configs,
     http::{HttpChatModel, Settings},
     nearest::nearest,
 };
@@ -19,6 +19,9 @@ const FORMS: &str = "`openai:gpt-4o`, `dashscope:qwen-max`, `deepseek:deepseek-c
 /// The model that a line of configuration names: `PROVIDER:MODEL`, or the address of an API that is compatible with OpenAI's with
 /// `#MODEL` behind it. Keys come from the environment, see [`Provider`]. The card of the model has the line without what may be
 /// secret in an address: a user, a password and a query.
+///
+/// `config:NAME` is a configuration of the file that AGENTSCOPE_MODEL_CONFIGS names, and `config:PATH#NAME` one of another file, see
+/// [`Configs`](crate::Configs).
 ///
 /// ```
 /// let model = agentscope_model::from_spec("http://localhost:8000/v1#qwen3")?;
@@ -46,6 +49,9 @@ pub fn from_spec(spec: &str) -> Result<Arc<dyn ChatModel>> {
         settings.base_url = url.to_owned(); // the key is that of whatever address there is
         Arc::make_mut(&mut settings.card).spec = spec;
         return checked(model);
+    }
+    if let Some(named) = spec.strip_prefix("config:") {
+        return configs::named(named, spec);
     }
     let (name, model) = spec.split_once(':').unwrap_or((spec, ""));
     let Some((_, make)) = makers().find(|(known, _)| known.eq_ignore_ascii_case(name)) else {

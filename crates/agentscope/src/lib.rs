@@ -33,6 +33,8 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../../../README_zh.md")]
     struct ReadmeZh;
+    #[doc = include_str!("../../../docs/configurations.md")]
+    struct Configurations;
     #[cfg(feature = "console")]
     #[doc = include_str!("../../../docs/console.md")]
     struct Console;
