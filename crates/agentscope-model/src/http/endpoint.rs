@@ -4,6 +4,7 @@ use super::{
     Settings,
     service::{Auth, Service},
 };
+use crate::keys::{Environment, key_hint};
 use agentscope_core::{Error, ErrorKind, Name, Result, Secret};
 use agentscope_net::{
     Url,
@@ -102,10 +103,13 @@ fn head(settings: &Settings, service: &Service) -> Result<HeaderMap> {
             };
         }
         None if service.needs_key && settings.is_at_home() => {
+            let first = service.keys.first().copied().unwrap_or_default();
+            let hint = key_hint(first, &Environment::of_process());
             let message = format!(
-                "model `{}` needs {}: set it or pass `.api_key(..)`",
+                "model `{}` needs {}: set it or pass `.api_key(..)`{}",
                 settings.card.name,
-                service.key_names()
+                service.key_names(),
+                hint.map(|hint| format!(" ({hint})")).unwrap_or_default()
             );
             return Err(Error::new(ErrorKind::Unauthorized, message));
         }
