@@ -42,4 +42,6 @@ mod pages {
     struct Guide;
     #[doc = include_str!("../../../docs/models.md")]
     struct Models;
+    #[doc = include_str!("../../../docs/resilience.md")]
+    struct Resilience;
 }

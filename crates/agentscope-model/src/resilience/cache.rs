@@ -11,7 +11,8 @@ pub use store::{AnswerStore, MemoryAnswers};
 
 use super::passes_on;
 use agentscope_core::{
-    BoxFuture, ChatModel, Context, FinishReason, ModelDelta, ModelRequest, ModelStream, Result, Stream,
+    BoxFuture, ChatModel, Context, Error, ErrorKind, FinishReason, ModelDelta, ModelRequest, ModelStream,
+    Result, Stream,
 };
 use flight::{Flights, Landed, Lead, Part};
 use record::{Record, decode};
@@ -117,12 +118,16 @@ impl AnswerCache {
             }
             match self.flights.join(&key) {
                 Part::Leads(lead) => break Some(lead),
-                Part::Follows(follow) => match timeout(self.wait, follow.landed()).await {
+                Part::Follows(follow) => match timeout(self.wait_within(&cx), follow.landed()).await {
                     Ok(Landed::Answer(bytes)) => match decode(&bytes) {
                         Some(deltas) => return self.found(deltas),
                         None => break None,
                     },
                     Ok(Landed::Dropped) => continue,
+                    Err(_) if cx.time_left().is_some_and(|left| left.is_zero()) => {
+                        let message = "the deadline passed while a request waited for the answer to an equal one: allow more time";
+                        return Entered::Fails(Error::new(ErrorKind::Timeout, message));
+                    }
                     Ok(Landed::Failed) | Err(_) => break None,
                 },
             }
@@ -135,6 +140,10 @@ impl AnswerCache {
         let stream = model.call(req, cx);
         let keeper = Keeper { cache: self, key, lead, record: Record::default() };
         Entered::Asks(Asking { stream, keeper: Some(Box::new(keeper)) })
+    }
+
+    fn wait_within(&self, cx: &Context) -> Duration {
+        cx.time_left().map_or(self.wait, |left| left.min(self.wait))
     }
 
     fn found(&self, deltas: Vec<ModelDelta>) -> Entered {
@@ -167,6 +176,7 @@ struct Found {
 enum Entered {
     Has(Vec<ModelDelta>),
     Asks(Asking),
+    Fails(Error),
 }
 
 struct Asking {
@@ -287,6 +297,10 @@ impl Stream for Answer {
                     *this = match ready!(entering.as_mut().poll(task)) {
                         Entered::Has(deltas) => Self::Replay(deltas.into_iter()),
                         Entered::Asks(asking) => Self::Flow(asking),
+                        Entered::Fails(error) => {
+                            *this = Self::Over;
+                            return Poll::Ready(Some(Err(error)));
+                        }
                     };
                 }
                 Self::Save(saving, ..) => {

@@ -231,6 +231,7 @@ impl Falling {
     /// On to the next model, where that may help.
     fn failed(&mut self, error: Error) {
         let in_time = self.cx.time_left().is_none_or(|left| !left.is_zero());
+        let in_time = in_time && !self.cx.interrupt().is_triggered();
         let goes_on = in_time && self.at + 1 < self.to.models.len() && (self.to.fallback_if)(&error);
         self.errors.push((self.name(), error));
         if goes_on {

@@ -54,7 +54,7 @@ impl Line {
         let place = Place(&self.waiting);
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= limits.queue {
             let message = format!(
-                "{} requests wait for {what}: ask less at a time, or let more wait by `.queue(..)`",
+                "as many requests wait for {what} as may ({}): ask less at a time, or let more wait by `.queue(..)`",
                 limits.queue
             );
             return Err(Error::new(ErrorKind::Exhausted, message));

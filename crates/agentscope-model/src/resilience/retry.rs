@@ -263,7 +263,7 @@ impl<F> Retrying<F> {
                 policy.backoff.saturating_mul(doubled).min(policy.backoff_limit).mul_f64(fastrand::f64())
             }
         };
-        if self.cx.time_left().is_some_and(|left| left <= wait) {
+        if self.cx.interrupt().is_triggered() || self.cx.time_left().is_some_and(|left| left <= wait) {
             return Err(tried::tell(error, asked));
         }
         if policy.budget.as_ref().is_some_and(|budget| !budget.withdraw()) {

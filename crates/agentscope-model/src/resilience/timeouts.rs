@@ -64,7 +64,8 @@ impl TimeLimits {
 /// A model whose answers take no longer than their [`TimeLimits`] say. An answer that takes longer fails with
 /// [`ErrorKind::Timeout`], which names the limit, and its request is stopped.
 ///
-/// The time in which a reader does not ask for the next piece does not count as a silence of the model.
+/// The time in which a reader does not ask for the next piece does not count as a silence of the model. The deadline of the context
+/// is a limit like the others.
 ///
 /// ```
 /// use agentscope_core::{ChatModel, Context, ErrorKind, ModelRequest, ScriptedModel, testing::say};
@@ -101,11 +102,12 @@ impl<M: ChatModel> ChatModel for Timeouts<M> {
     passes_on!();
 
     fn call(&self, req: ModelRequest, cx: Context) -> ModelStream {
-        let stream = self.model.call(req, cx);
+        let stream = self.model.call(req, cx.clone());
         let model = Arc::clone(&self.model) as Arc<dyn ChatModel>;
         Box::pin(Timed {
             stream: Some(stream),
             model,
+            cx,
             limits: self.limits,
             moved: true,
             began: false,
@@ -119,6 +121,7 @@ struct Timed {
     /// None when it is over.
     stream: Option<ModelStream>,
     model: Arc<dyn ChatModel>,
+    cx: Context,
     limits: TimeLimits,
     /// It was asked, or gave something, since the time was last looked at. The clock is read where there is a wait, and only then.
     moved: bool,
@@ -172,7 +175,9 @@ impl Timed {
             let now = Instant::now();
             let end = match &self.clock {
                 Some(clock) => clock.end,
-                None => now.checked_add(self.limits.total),
+                None => now.checked_add(
+                    self.cx.time_left().map_or(self.limits.total, |left| left.min(self.limits.total)),
+                ),
             };
             let due = [now.checked_add(limit), end].into_iter().flatten().min();
             match &mut self.clock {
@@ -209,6 +214,10 @@ impl Timed {
     fn late(&self) -> Error {
         let name = &self.model.card().name;
         let limits = &self.limits;
+        if self.cx.time_left().is_some_and(|left| left.is_zero()) {
+            let message = format!("the deadline passed before `{name}` was done: allow more time");
+            return Error::new(ErrorKind::Timeout, message);
+        }
         let total = self.clock.as_ref().is_some_and(|clock| clock.due.is_some() && clock.due == clock.end);
         let message = match (total, self.began) {
             (true, _) => told(name, "was not done", "in", limits.total, "total"),

@@ -13,7 +13,7 @@ struct Tried {
 
 impl fmt::Display for Tried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "it failed each time, the last time so")
+        self.error.fmt(f)
     }
 }
 

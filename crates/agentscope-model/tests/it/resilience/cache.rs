@@ -233,6 +233,15 @@ async fn who_waits_for_an_equal_request_goes_on_when_that_is_given_up_fails_or_l
     assert_eq!((first.kind(), &*second, &*third), (ErrorKind::Unavailable, "a", "a"));
     assert_eq!((stage.asked(), begin.elapsed().as_secs()), (3, 2));
 
+    // Not past the deadline.
+    let stage = Stage::new([vec![Step::Hang]]);
+    let model = stage.clone().cached(MemoryAnswers::new());
+    let mut first = model.call(request("hi"), Context::new());
+    assert!(first.next().now_or_never().is_none());
+    let mut second = model.call(request("hi"), Context::new().with_deadline(secs(5)));
+    let late = second.next().await.unwrap().unwrap_err();
+    assert_eq!((late.kind(), stage.asked()), (ErrorKind::Timeout, 1));
+
     // Nobody reads it: not waited for for ever.
     let stage = Stage::new([fine()]);
     let model = stage.clone().cached(AnswerCache::new(MemoryAnswers::new()).wait_for_equal(secs(3)));

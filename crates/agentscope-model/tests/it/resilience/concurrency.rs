@@ -95,7 +95,7 @@ async fn a_queue_that_is_full_and_a_wait_that_is_too_long_are_told() {
     assert_eq!(third.kind(), ErrorKind::Exhausted);
     assert_eq!(
         third.message(),
-        "1 requests wait for the only place: ask less at a time, or let more wait by `.queue(..)`"
+        "as many requests wait for the only place as may (1): ask less at a time, or let more wait by `.queue(..)`"
     );
     assert_eq!(begin.elapsed().as_secs(), 5);
 

@@ -133,7 +133,7 @@ async fn a_line_that_is_too_long_and_a_wait_that_is_too_long_are_told() {
     for error in [&first, &second] {
         assert!(error.message().starts_with("a request waited 30 s for the limit of"), "{error}");
     }
-    assert!(third.message().starts_with("2 requests wait for the limit of"), "{third}");
+    assert!(third.message().starts_with("as many requests wait for the limit of"), "{third}");
     assert_eq!([first.kind(), second.kind(), third.kind()], [ErrorKind::Exhausted; 3]);
 }
 

@@ -138,6 +138,16 @@ async fn nobody_waits_past_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_interrupted_is_not_asked_again() {
+    let (first, second) = (Stage::new([away()]), Stage::new([fine()]));
+    let model = first.clone().retry(RetryPolicy::default()).fallback(second.clone());
+    let cx = Context::new();
+    cx.interrupt().trigger(agentscope_core::Reason::User(None));
+    failed(ask_within(&model, cx).await);
+    assert_eq!((first.asked(), second.asked()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_goes_while_it_waits_ends_it() {
     let stage = Stage::new([busy(secs(10)), fine()]);
     let model = stage.clone().retry(RetryPolicy::default());

@@ -146,7 +146,7 @@ fn run(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
     #[test]
     fn any_stack_over_any_model_gives_one_end_and_neither_loses_nor_repeats_a_word(
         scripts in vec(script("a"), 1..4),

@@ -1,4 +1,6 @@
-use super::stage::{Stage, Step, ask, deltas, error, failed, finish, often, secs, text, usage, wait, whole};
+use super::stage::{
+    Stage, Step, ask, ask_within, deltas, error, failed, finish, often, secs, text, usage, wait, whole,
+};
 use agentscope_core::{ChatModel, Context, ErrorKind};
 use agentscope_model::{ChatModelExt, RetryPolicy, TimeLimits};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
@@ -113,6 +115,16 @@ async fn a_request_that_took_too_long_is_not_asked_again_by_default() {
     let policy = RetryPolicy::default().retry_if(|error| error.is_retryable());
     whole(ask(&stage.clone().timeouts(limits()).retry(policy)).await);
     assert_eq!(stage.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_of_the_context_is_a_limit_too() {
+    let begin = Instant::now();
+    let model = Stage::new([often(30, &[wait(1_000), text("a")])]).timeouts(limits());
+    let (said, error) =
+        failed(ask_within(&model, Context::new().with_deadline(Duration::from_millis(4_500))).await);
+    assert_eq!((said.len(), error.kind(), begin.elapsed().as_millis()), (4, ErrorKind::Timeout, 4_500));
+    assert_eq!(error.message(), "the deadline passed before `staged` was done: allow more time");
 }
 
 #[tokio::test(start_paused = true)]
