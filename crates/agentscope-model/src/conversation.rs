@@ -2,9 +2,13 @@
 //! format writes these turns down in its own way.
 
 mod history;
+mod ids;
 mod part;
+#[cfg(test)]
+pub(crate) mod testing;
 
-pub(crate) use part::{Part, Place, arguments, joined};
+pub(crate) use ids::CallIds;
+pub(crate) use part::{Part, Place, arguments, joined, unseen_file};
 
 use crate::http::Ask;
 use agentscope_core::{ContentBlock, ModelRequest, Msg, Role, ToolCall, ToolResult};
@@ -34,7 +38,6 @@ pub(crate) enum ImagesOfResults {
     /// It does not.
     Told,
     /// In the result.
-    #[cfg_attr(not(test), allow(dead_code))]
     InPlace,
     /// In words of a user, when all results of the round are there: parallel results must not be torn apart. Only for models
     /// that are known to see.
@@ -88,6 +91,14 @@ pub(crate) struct Answered<'a> {
     pub(crate) text: Cow<'a, str>,
     /// The result itself, where there is one.
     pub(crate) result: Option<&'a ToolResult>,
+}
+
+impl<'a> Answered<'a> {
+    /// The result with its images in place; its words alone, as one text, where it has none that are shown.
+    pub(crate) fn parts(&self, ask: &Ask<'a>) -> Vec<Part<'a>> {
+        let parts = self.result.map(|result| history::result_parts(ask, result)).unwrap_or_default();
+        if parts.is_empty() { vec![Part::Text(self.text.clone())] } else { parts }
+    }
 }
 
 /// Writes turns down.

@@ -2,6 +2,7 @@
 //! is a [`Format`].
 
 mod answer;
+mod count;
 mod endpoint;
 mod fault;
 mod format;
@@ -16,12 +17,10 @@ pub(crate) mod testing;
 
 pub(crate) use endpoint::with_path;
 pub(crate) use fault::Peer;
-pub(crate) use format::{Ask, Decode, Format, Framing, written};
+pub(crate) use format::{Ask, Counting, Decode, Format, Framing, written};
 pub(crate) use media::Inlined;
 pub(crate) use model::{HttpChatModel, http_chat_model};
 pub(crate) use service::{Auth, Service};
-#[cfg(test)]
-pub(crate) use sse::Frames;
 
 use crate::resilience::{RetryPolicy, retry::retrying};
 use agentscope_core::{

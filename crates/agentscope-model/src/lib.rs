@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod anthropic;
 mod configs;
 mod conversation;
 mod dashscope;
@@ -12,6 +13,7 @@ mod resilience;
 mod spec;
 mod wire;
 
+pub use anthropic::AnthropicChatModel;
 pub use configs::{Api, Configs, Details, ModelConfig, Purpose};
 pub use dashscope::DashScopeChatModel;
 pub use openai::{OpenAIChatModel, Provider};

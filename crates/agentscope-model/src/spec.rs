@@ -1,7 +1,7 @@
 //! Models by a line of configuration.
 
 use crate::{
-    DashScopeChatModel, OpenAIChatModel, Provider, configs,
+    AnthropicChatModel, DashScopeChatModel, OpenAIChatModel, Provider, configs,
     http::{HttpChatModel, Settings},
     nearest::nearest,
 };
@@ -13,7 +13,7 @@ use std::sync::Arc;
 const VARIABLE: &str = "AGENTSCOPE_MODEL";
 
 /// What a spec looks like, for errors.
-const FORMS: &str = "`openai:gpt-4o`, `dashscope:qwen-max`, `deepseek:deepseek-chat`, `moonshot:kimi-k2`, `ollama:qwen3`, `vllm:NAME` or \
+const FORMS: &str = "`openai:gpt-4o`, `anthropic:claude-sonnet-4-5`, `dashscope:qwen-max`, `deepseek:deepseek-chat`, `moonshot:kimi-k2`, `ollama:qwen3`, `vllm:NAME` or \
                      `http://host:8000/v1#NAME`";
 
 /// The model that a line of configuration names: `PROVIDER:MODEL`, or the address of an API that is compatible with OpenAI's with
@@ -83,12 +83,14 @@ impl Maker {
 }
 
 /// The formats beside the chat of OpenAI, by the names of their specs.
-const FORMATS: [(&str, fn(&str) -> Arc<Settings>); 1] =
-    [("dashscope-native", |model| DashScopeChatModel::new(model).0)];
+const FORMATS: &[(&str, fn(&str) -> Arc<Settings>)] = &[
+    ("anthropic", |model| AnthropicChatModel::new(model).0),
+    ("dashscope-native", |model| DashScopeChatModel::new(model).0),
+];
 
 /// Who makes models, by the name that stands before the colon.
 fn makers() -> impl Iterator<Item = (&'static str, Maker)> {
-    let formats = FORMATS.into_iter().map(|(name, make)| (name, Maker::Format(make)));
+    let formats = FORMATS.iter().map(|(name, make)| (*name, Maker::Format(*make)));
     formats.chain(Provider::NAMED.into_iter().map(|it| (it.ways().service.name, Maker::Chat(it))))
 }
 

@@ -6,7 +6,7 @@ use super::{
     fields::named,
 };
 use crate::{
-    DashScopeChatModel, OpenAIChatModel, PostApiChatModel, Provider, RetryPolicy,
+    AnthropicChatModel, DashScopeChatModel, OpenAIChatModel, PostApiChatModel, Provider, RetryPolicy,
     http::{HttpChatModel, Settings},
     keys::{Environment, is_placeholder, key_fault, key_hint},
 };
@@ -51,9 +51,10 @@ fn model_of(config: &ModelConfig, connection: &Connection) -> Result<Arc<Setting
         Api::ModelScope => chat(Provider::ModelScope),
         Api::ZhipuAi => chat(Provider::Zhipu),
         Api::Yi => chat(Provider::Yi),
+        Api::Anthropic => Ok(AnthropicChatModel::new(name).0),
         Api::DashScopeNative => Ok(DashScopeChatModel::new(name).0),
         Api::PostApi => Ok(post_api(config)),
-        Api::Responses | Api::Anthropic | Api::Gemini | Api::Ollama | Api::OllamaGenerate => {
+        Api::Responses | Api::Gemini | Api::Ollama | Api::OllamaGenerate => {
             let message = format!(
                 "models of the type `{}` are not part of this version: use one that speaks the API of OpenAI, such as \
                  `openai_chat` with a `base_url`",

@@ -355,14 +355,19 @@ fn is_filtered(code: &str, said: &str) -> bool {
     ["content_filter", "content_policy", "data_inspection_failed", "datainspectionfailed"]
         .iter()
         .any(|it| code.contains(it))
-        || said.to_lowercase().contains("content management policy")
+        || ["content management policy", "content filtering policy"]
+            .iter()
+            .any(|it| said.to_lowercase().contains(it))
 }
 
 fn is_used_up(code: &str, said: &str) -> bool {
-    ["insufficient_quota", "insufficient_balance", "exceeded_current_quota", "arrearage"]
+    // The fifth is Anthropic's, which also says so with 400 and no code of its own.
+    ["insufficient_quota", "insufficient_balance", "exceeded_current_quota", "arrearage", "billing_error"]
         .iter()
         .any(|it| code.contains(it))
-        || said.to_lowercase().contains("insufficient balance")
+        || ["insufficient balance", "credit balance is too low", "your specified api usage limits"]
+            .iter()
+            .any(|it| said.to_lowercase().contains(it))
 }
 
 fn is_json(bytes: &[u8]) -> bool {

@@ -48,8 +48,30 @@ pub(crate) trait Format: fmt::Debug + Send + Sync + 'static {
     /// [`ErrorKind::InvalidInput`](agentscope_core::ErrorKind) if there is nothing to answer.
     fn encode(&self, ask: &Ask<'_>) -> Result<Vec<u8>>;
 
+    /// How it counts the tokens of a request; `None` where it does not.
+    fn counting(&self, _base: Url, _model: &str) -> Option<Counting> {
+        None
+    }
+
+    /// The body of a request to count the tokens of `ask`.
+    ///
+    /// # Errors
+    /// Those of [`encode`](Self::encode).
+    fn encode_counted(&self, ask: &Ask<'_>) -> Result<Vec<u8>> {
+        self.encode(ask)
+    }
+
     /// Reads the answer to `ask` that `peer` gives.
     fn decoder(&self, peer: Peer, ask: &Ask<'_>) -> Box<dyn Decode>;
+}
+
+/// How a provider counts the tokens of a request.
+#[derive(Clone)]
+pub(crate) struct Counting {
+    /// The address of the method.
+    pub(crate) url: Url,
+    /// The field of its answer that has the sum.
+    pub(crate) field: &'static str,
 }
 
 /// How the pieces of a stream are told apart.
@@ -134,9 +156,14 @@ impl<'a> Ask<'a> {
 
     /// Writes the fields that were asked for by name: those of the request, then those of the model. `null` takes a field out.
     pub(crate) fn put_extras<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        self.put_extras_but(map, &[])
+    }
+
+    /// The same without some fields, which the format has written in a way of its own.
+    pub(crate) fn put_extras_but<M: SerializeMap>(&self, map: &mut M, but: &[&str]) -> Result<(), M::Error> {
         let own = &self.req.options.extra;
         let extras = own.iter().chain(self.extra.iter().filter(|(key, _)| !own.contains_key(*key)));
-        for (key, value) in extras.filter(|(_, value)| !value.is_null()) {
+        for (key, value) in extras.filter(|(key, value)| !value.is_null() && !but.contains(&key.as_str())) {
             map.serialize_entry(key, value)?;
         }
         Ok(())
