@@ -3,6 +3,8 @@
 
 mod history;
 mod part;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub(crate) use part::{Part, Place, arguments, joined};
 

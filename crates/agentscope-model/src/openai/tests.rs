@@ -1,7 +1,10 @@
 use super::*;
-use crate::http::{
-    Inlined,
-    testing::{encoded, encoded_seeing},
+use crate::{
+    conversation::testing::asked,
+    http::{
+        Inlined,
+        testing::{encoded, encoded_seeing},
+    },
 };
 use agentscope_core::{
     ChatModel, ContentBlock, ErrorKind, Map, Media, ModelRequest, Msg, Role, ToolCall, ToolChoice,
@@ -28,12 +31,6 @@ fn encode(req: &ModelRequest, provider: Provider, change: impl FnOnce(&mut Ask<'
 
 fn messages(req: &ModelRequest, provider: Provider) -> Value {
     body(req, provider)["messages"].take()
-}
-
-fn asked(msgs: impl IntoIterator<Item = Msg>) -> ModelRequest {
-    let mut req = ModelRequest::new(msgs);
-    req.speaker = "Friday".into();
-    req
 }
 
 fn with_results() -> Msg {
