@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod conversation;
+mod gemini;
 mod http;
 mod openai;
 mod spec;
 mod wire;
 
+pub use gemini::GeminiChatModel;
 pub use openai::{OpenAIChatModel, Provider};
 pub use spec::{from_env, from_spec};

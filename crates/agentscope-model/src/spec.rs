@@ -1,7 +1,7 @@
 //! Models by a line of configuration.
 
 use crate::{
-    OpenAIChatModel, Provider,
+    GeminiChatModel, OpenAIChatModel, Provider,
     http::{HttpChatModel, Settings},
 };
 use agentscope_core::{ChatModel, Error, ErrorKind, Result};
@@ -74,7 +74,7 @@ impl Maker {
 }
 
 /// The formats beside the chat of OpenAI, by the names of their specs.
-const FORMATS: [(&str, fn(&str) -> Arc<Settings>); 0] = [];
+const FORMATS: [(&str, fn(&str) -> Arc<Settings>); 1] = [("gemini", |model| GeminiChatModel::new(model).0)];
 
 /// Who makes models, by the name that stands before the colon.
 fn makers() -> impl Iterator<Item = (&'static str, Maker)> {

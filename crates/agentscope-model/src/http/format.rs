@@ -121,12 +121,30 @@ impl<'a> Ask<'a> {
 
     /// Writes the fields that were asked for by name: those of the request, then those of the model. `null` takes a field out.
     pub(crate) fn put_extras<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        self.put_extras_but(map, &[])
+    }
+
+    /// The same, but for fields that were merged with those that would be there.
+    pub(crate) fn put_extras_but<M: SerializeMap>(
+        &self,
+        map: &mut M,
+        merged: &[&str],
+    ) -> Result<(), M::Error> {
         let own = &self.req.options.extra;
         let extras = own.iter().chain(self.extra.iter().filter(|(key, _)| !own.contains_key(*key)));
-        for (key, value) in extras.filter(|(_, value)| !value.is_null()) {
+        let extras = extras.filter(|(key, value)| !value.is_null() && !merged.contains(&key.as_str()));
+        for (key, value) in extras {
             map.serialize_entry(key, value)?;
         }
         Ok(())
+    }
+
+    /// An object that would be there, with the fields that were asked for by its name put in, and those within them.
+    pub(crate) fn merged(&self, key: &str, mut own: Value) -> Value {
+        for extra in [self.extra.get(key), self.req.options.extra.get(key)].into_iter().flatten() {
+            merge(&mut own, extra);
+        }
+        own
     }
 
     /// A tool's name as most providers take it: 1 to 64 of `a-zA-Z0-9_-`. One that a model has made up may be another, and a
@@ -141,6 +159,21 @@ impl<'a> Ask<'a> {
             return Cow::Borrowed("_");
         }
         name.chars().take(64).map(|it| if fits(it) { it } else { '_' }).collect()
+    }
+}
+
+/// Puts the fields of an object into another one; `null` takes one out.
+fn merge(into: &mut Value, from: &Value) {
+    let (Value::Object(fields), Value::Object(more)) = (&mut *into, from) else {
+        into.clone_from(from);
+        return;
+    };
+    for (key, value) in more {
+        if value.is_null() {
+            fields.shift_remove(key);
+        } else {
+            merge(fields.entry(key.as_str()).or_insert(Value::Null), value);
+        }
     }
 }
 
