@@ -123,9 +123,9 @@ static SERVICE: Service = Service {
 static MANNERS: Manners = Manners {
     shown: [true, false, false, true],
     inlined: [false, false, false, true],
-    system_anywhere: false,
     media_in_order: true,
     images_of_results: ImagesOfResults::InPlace,
+    ..Manners::COMMON
 };
 
 impl Format for Messages {

@@ -25,6 +25,8 @@ pub(crate) struct Manners {
     pub(crate) shown: [bool; 4],
     /// It cannot fetch these from the web, in the same order: they are put into the request.
     pub(crate) inlined: [bool; 4],
+    /// It has this address at hand, whatever it can fetch: a file that was uploaded to it.
+    pub(crate) has: fn(&str) -> bool,
     /// System messages may stand anywhere; elsewhere, all but the first are words of a user.
     pub(crate) system_anywhere: bool,
     /// In a text with names, files stand where they were shown, and not behind it.
@@ -48,6 +50,7 @@ impl Manners {
     pub(crate) const COMMON: Self = Self {
         shown: [true, true, true, false],
         inlined: [false, true, false, true],
+        has: |_| false,
         system_anywhere: false,
         media_in_order: false,
         images_of_results: ImagesOfResults::Promoted,

@@ -4,6 +4,7 @@ mod anthropic;
 mod configs;
 mod conversation;
 mod dashscope;
+mod gemini;
 mod http;
 mod keys;
 mod nearest;
@@ -16,6 +17,7 @@ mod wire;
 pub use anthropic::AnthropicChatModel;
 pub use configs::{Api, Configs, Details, ModelConfig, Purpose};
 pub use dashscope::DashScopeChatModel;
+pub use gemini::GeminiChatModel;
 pub use openai::{OpenAIChatModel, Provider};
 pub use post_api::PostApiChatModel;
 pub use resilience::{

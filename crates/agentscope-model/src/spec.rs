@@ -1,7 +1,7 @@
 //! Models by a line of configuration.
 
 use crate::{
-    AnthropicChatModel, DashScopeChatModel, OpenAIChatModel, Provider, configs,
+    AnthropicChatModel, DashScopeChatModel, GeminiChatModel, OpenAIChatModel, Provider, configs,
     http::{HttpChatModel, Settings},
     nearest::nearest,
 };
@@ -13,8 +13,13 @@ use std::sync::Arc;
 const VARIABLE: &str = "AGENTSCOPE_MODEL";
 
 /// What a spec looks like, for errors.
-const FORMS: &str = "`openai:gpt-4o`, `anthropic:claude-sonnet-4-5`, `dashscope:qwen-max`, `deepseek:deepseek-chat`, `moonshot:kimi-k2`, `ollama:qwen3`, `vllm:NAME` or \
-                     `http://host:8000/v1#NAME`";
+fn forms() -> String {
+    let names: Vec<_> = makers().map(|(name, _)| name).collect();
+    format!(
+        "`PROVIDER:MODEL` such as `openai:gpt-4o`, of {}; `config:NAME`; or `http://host:8000/v1#NAME`",
+        names.join(", ")
+    )
+}
 
 /// The model that a line of configuration names: `PROVIDER:MODEL`, or the address of an API that is compatible with OpenAI's with
 /// `#MODEL` behind it. Keys come from the environment, see [`Provider`]. The card of the model has the line without what may be
@@ -58,7 +63,7 @@ pub fn from_spec(spec: &str) -> Result<Arc<dyn ChatModel>> {
         let hint = nearest(name, makers().map(|(it, _)| it))
             .map(|it| format!(" (do you mean `{it}`?)"))
             .unwrap_or_default();
-        return Err(wrong(format!("`{name}` is no known provider of models{hint}: a spec is {FORMS}")));
+        return Err(wrong(format!("`{name}` is no known provider of models{hint}: a spec is {}", forms())));
     };
     if model.is_empty() {
         return Err(wrong(format!("`{spec}` does not name a model: give `{name}:MODEL`")));
@@ -85,6 +90,7 @@ impl Maker {
 /// The formats beside the chat of OpenAI, by the names of their specs.
 const FORMATS: &[(&str, fn(&str) -> Arc<Settings>)] = &[
     ("anthropic", |model| AnthropicChatModel::new(model).0),
+    ("gemini", |model| GeminiChatModel::new(model).0),
     ("dashscope-native", |model| DashScopeChatModel::new(model).0),
 ];
 
@@ -108,7 +114,7 @@ pub fn from_env() -> Result<Arc<dyn ChatModel>> {
     match std::env::var(VARIABLE) {
         Ok(spec) if !spec.trim().is_empty() => from_spec(&spec).map_err(|error| error.context(VARIABLE)),
         _ => {
-            let message = format!("no model is named: set {VARIABLE} to a spec such as {FORMS}");
+            let message = format!("no model is named: set {VARIABLE} to a spec, {}", forms());
             Err(Error::new(ErrorKind::NotFound, message))
         }
     }
@@ -149,7 +155,7 @@ mod tests {
         let error = refused("olama:qwen3");
         assert!(
             error.message().starts_with(
-                "`olama` is no known provider of models (do you mean `ollama`?): a spec is `openai:gpt-4o`"
+                "`olama` is no known provider of models (do you mean `ollama`?): a spec is `PROVIDER:MODEL` such as `openai:gpt-4o`, of"
             ),
             "{error}"
         );

@@ -118,7 +118,9 @@ pub(super) fn result_text<'a>(ask: &Ask<'a>, result: &'a ToolResult) -> Cow<'a, 
     let shown = ask.manners.images_of_results != super::ImagesOfResults::Told && ask.sees();
     let mut lines = result.output.iter().filter_map(|block| match block {
         ContentBlock::Text { text, .. } => Some(Cow::Borrowed(text.as_str())),
-        ContentBlock::Image(media) if shown && is_reachable(media) => Some("[an image, shown below]".into()),
+        ContentBlock::Image(media) if shown && is_reachable(ask, media) => {
+            Some("[an image, shown below]".into())
+        }
         _ => block.media().map(|media| found(media).into()),
     });
     let Some(first) = lines.next() else { return NO_OUTPUT.into() };

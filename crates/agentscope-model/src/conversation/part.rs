@@ -52,16 +52,16 @@ impl<'a> Part<'a> {
         let [images, sounds, films, files] = ask.manners.shown;
         match block {
             ContentBlock::Text { text, .. } => (!text.is_empty()).then(|| Self::Text(text.into())),
-            ContentBlock::Image(media) if images && is_there(ask, media) => {
+            ContentBlock::Image(media) if images && is_there(ask, media, 0) => {
                 Some(Self::Image(Place::of(media, ask.media)))
             }
-            ContentBlock::Video(media) if films && is_there(ask, media) => {
+            ContentBlock::Video(media) if films && is_there(ask, media, 2) => {
                 Some(Self::Video(Place::of(media, ask.media)))
             }
-            ContentBlock::Audio(media) if sounds && is_data(ask, media) => {
+            ContentBlock::Audio(media) if sounds && is_there(ask, media, 1) => {
                 Some(Self::Audio(Place::of(media, ask.media)))
             }
-            ContentBlock::File(media) if files && is_data(ask, media) => {
+            ContentBlock::File(media) if files && is_there(ask, media, 3) => {
                 let name = media.name.as_deref().unwrap_or("file");
                 Some(Self::File { name, place: Place::of(media, ask.media) })
             }
@@ -82,7 +82,7 @@ impl<'a> Part<'a> {
     /// because a tool names it.
     pub(crate) fn image_of_result(ask: &Ask<'a>, block: &'a ContentBlock) -> Option<Self> {
         match block {
-            ContentBlock::Image(media) if is_reachable(media) => {
+            ContentBlock::Image(media) if is_reachable(ask, media) => {
                 Some(Self::Image(Place::of(media, ask.media)))
             }
             _ => None,
@@ -90,21 +90,20 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Whether a provider can find a file: it is in the message, was read, or is on the web.
-fn is_there(ask: &Ask<'_>, media: &Media) -> bool {
-    media.local_path().is_none() || is_data(ask, media)
-}
-
-/// Whether the bytes of a file are here.
-fn is_data(ask: &Ask<'_>, media: &Media) -> bool {
+/// Whether a provider can find a file: it is in the message, was read, or is where the provider fetches it.
+fn is_there(ask: &Ask<'_>, media: &Media, kind: usize) -> bool {
     match &media.source {
-        Source::Url { url, .. } => of_data_url(url).is_some() || ask.media.find(url).is_some(),
+        Source::Url { url, .. } if of_data_url(url).is_none() && ask.media.find(url).is_none() => {
+            let fetches = ask.manners.inlined.get(kind).is_some_and(|inlined| !inlined);
+            (ask.manners.has)(url) || (fetches && media.local_path().is_none())
+        }
         _ => true,
     }
 }
 
-pub(super) fn is_reachable(media: &Media) -> bool {
-    media.local_path().is_none()
+/// The same of an image in a tool's result, which is not read.
+pub(super) fn is_reachable(ask: &Ask<'_>, media: &Media) -> bool {
+    media.local_path().is_none() && is_there(ask, media, 0)
 }
 
 fn of_data_url(url: &str) -> Option<(&str, &str)> {

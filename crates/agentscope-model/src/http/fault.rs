@@ -88,7 +88,8 @@ impl Server<'_> {
         let code = report.as_ref().map(code_of).unwrap_or_default();
         let Self { service, model, address, .. } = self;
         let key = service.key_names();
-        let status = response.status;
+        // Google says of a wrong key that the request is wrong.
+        let status = if code.contains("api_key_invalid") { 401 } else { response.status };
         if is_overflow(status, &code, &said) {
             let message = format!(
                 "the conversation is longer than the model `{model}` takes{said}: shorten it, or use a model that takes more"
@@ -172,11 +173,8 @@ impl Server<'_> {
                 format!("{address} answered with the status {status}, which is no answer"),
             ),
         };
-        let error = Error::new(kind, message);
-        match response.retry_after {
-            Some(wait) if error.is_retryable() => error.with_retry_after(wait),
-            _ => error,
-        }
+        let wait = response.retry_after.or_else(|| report.as_ref().and_then(wait_of));
+        waiting(Error::new(kind, message), wait)
     }
 
     fn or_page(&self, said: &str, body: &[u8]) -> String {
@@ -245,7 +243,8 @@ impl Peer {
             ErrorKind::InvalidInput => "correct the request",
             _ => "try again, or use another model",
         };
-        Error::new(kind, format!("{} broke its answer off {said}: {remedy}", self.address))
+        let message = format!("{} broke its answer off {said}: {remedy}", self.address);
+        waiting(Error::new(kind, message), wait_of(report))
     }
 
     /// A frame that is no piece of an answer.
@@ -341,8 +340,30 @@ fn message_of(report: &Value) -> String {
 
 /// The words by which a report names its kind, in lower case.
 fn code_of(report: &Value) -> String {
-    let words = ["code", "type"].iter().filter_map(|key| inner(report).get(*key)?.as_str());
-    words.collect::<Vec<_>>().join(" ").to_lowercase()
+    let words = ["code", "type", "status"].iter().filter_map(|key| inner(report).get(*key)?.as_str());
+    let quotas = details(report).filter_map(|it| it.get("violations")?.as_array()).flatten();
+    let quotas = quotas.filter_map(|it| it.get("quotaId")?.as_str());
+    let reasons = details(report).filter_map(|it| it.get("reason")?.as_str());
+    words.chain(reasons).chain(quotas).collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// What Google's services tell beside a message, as in `google.rpc.Status`.
+fn details(report: &Value) -> impl Iterator<Item = &Value> {
+    inner(report).get("details").and_then(Value::as_array).into_iter().flatten()
+}
+
+/// The wait that a report asks for, as in `google.rpc.RetryInfo`.
+fn wait_of(report: &Value) -> Option<Duration> {
+    let delay = details(report).find_map(|it| it.get("retryDelay")?.as_str())?;
+    Duration::try_from_secs_f64(delay.strip_suffix('s')?.parse().ok()?).ok()
+}
+
+/// The error with a wait, where it can be waited for.
+fn waiting(error: Error, wait: Option<Duration>) -> Error {
+    match wait {
+        Some(wait) if error.is_retryable() => error.with_retry_after(wait),
+        _ => error,
+    }
 }
 
 fn is_overflow(status: u16, code: &str, said: &str) -> bool {
@@ -361,10 +382,17 @@ fn is_filtered(code: &str, said: &str) -> bool {
 }
 
 fn is_used_up(code: &str, said: &str) -> bool {
-    // The fifth is Anthropic's, which also says so with 400 and no code of its own.
-    ["insufficient_quota", "insufficient_balance", "exceeded_current_quota", "arrearage", "billing_error"]
-        .iter()
-        .any(|it| code.contains(it))
+    // The fifth is Anthropic's, which also says so with 400 and no code of its own; the last is the day's quota of Gemini.
+    [
+        "insufficient_quota",
+        "insufficient_balance",
+        "exceeded_current_quota",
+        "arrearage",
+        "billing_error",
+        "perday",
+    ]
+    .iter()
+    .any(|it| code.contains(it))
         || ["insufficient balance", "credit balance is too low", "your specified api usage limits"]
             .iter()
             .any(|it| said.to_lowercase().contains(it))
@@ -403,6 +431,32 @@ mod tests {
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now), Some(Duration::ZERO));
         for nonsense in ["", "soon", "-1", "NaN", "inf", "1e400"] {
             assert_eq!(retry_after(nonsense, now), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn google_tells_the_wait_the_quota_and_a_wrong_key_in_details() {
+        let server = Server { service: &Service::COMMON, model: "m", address: "the server", key: Key::Sent };
+        let refused = |status: u16, details: &str| {
+            let body = format!(
+                r#"{{"error": {{"code": {status}, "message": "No.", "status": "X", "details": [{details}]}}}}"#
+            );
+            server.refused(&Response { status, retry_after: None, location: None, body: body.as_bytes() })
+        };
+        let minute = r#"{"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": "RequestsPerMinute"}]}"#;
+        let delay = r#"{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.5s"}"#;
+        let error = refused(429, &format!("{minute}, {delay}"));
+        assert_eq!(
+            (error.kind(), error.retry_after()),
+            (ErrorKind::RateLimited, Some(Duration::from_millis(34_500)))
+        );
+        let day = minute.replace("Minute", "Day");
+        assert_eq!(refused(429, &format!("{day}, {delay}")).kind(), ErrorKind::Exhausted);
+        assert_eq!(refused(400, r#"{"reason": "API_KEY_INVALID"}"#).kind(), ErrorKind::Unauthorized);
+        for nonsense in
+            ["7", "null", r#"{"retryDelay": 7}"#, r#"{"retryDelay": "-1s"}"#, r#"{"violations": {}}"#]
+        {
+            assert_eq!(refused(429, nonsense).retry_after(), None, "{nonsense}");
         }
     }
 }

@@ -169,6 +169,14 @@ impl<'a> Ask<'a> {
         Ok(())
     }
 
+    /// An object that would be there, with the fields that were asked for by its name put in, and those within them.
+    pub(crate) fn merged(&self, key: &str, mut own: Value) -> Value {
+        for extra in [self.extra.get(key), self.req.options.extra.get(key)].into_iter().flatten() {
+            merge(&mut own, extra);
+        }
+        own
+    }
+
     /// A tool's name as most providers take it: 1 to 64 of `a-zA-Z0-9_-`. One that a model has made up may be another, and a
     /// server that minds would refuse each request from then on.
     pub(crate) fn tool_name<'b>(&self, name: &'b str) -> Cow<'b, str> {
@@ -181,6 +189,21 @@ impl<'a> Ask<'a> {
             return Cow::Borrowed("_");
         }
         name.chars().take(64).map(|it| if fits(it) { it } else { '_' }).collect()
+    }
+}
+
+/// Puts the fields of an object into another one; `null` takes one out.
+fn merge(into: &mut Value, from: &Value) {
+    let (Value::Object(fields), Value::Object(more)) = (&mut *into, from) else {
+        into.clone_from(from);
+        return;
+    };
+    for (key, value) in more {
+        if value.is_null() {
+            fields.shift_remove(key);
+        } else {
+            merge(fields.entry(key.as_str()).or_insert(Value::Null), value);
+        }
     }
 }
 

@@ -88,6 +88,7 @@ fn collect<'a>(req: &ModelRequest, msg: &'a Msg, manners: &Manners, wanted: &mut
         if let Source::Url { url, .. } = &media.source
             && is(manners.shown)
             && !url.starts_with("data:")
+            && !(manners.has)(url)
             && (media.local_path().is_some() || is(manners.inlined))
         {
             wanted.push((media, url));

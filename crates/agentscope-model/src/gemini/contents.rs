@@ -1,0 +1,198 @@
+//! The turns of a conversation as contents: a user and a model take turns, and nobody speaks twice in a row.
+
+use super::{
+    Series,
+    encode::Body,
+    part::{WirePart, response},
+};
+use crate::{
+    conversation::{Answered, NOTHING_TO_SAY, Turn, WriteTurns, write_turns},
+    http::Ask,
+};
+use agentscope_core::ContentBlock;
+use serde::{
+    Serialize, Serializer,
+    ser::{Error as _, SerializeSeq},
+};
+
+/// What a user says where the model spoke first: Gemini wants a call to come after words of a user.
+const BEGINNING: &str = "<system-info>The conversation begins with you.</system-info>";
+
+/// How a conversation begins.
+pub(super) struct Opening<'a> {
+    /// What the system says first.
+    system: Vec<WirePart<'a>>,
+    /// Nothing else is said. Gemini answers no instruction alone, so that it is told as words of a user.
+    is_all: bool,
+}
+
+impl<'a> Opening<'a> {
+    pub(super) fn of(ask: &Ask<'a>, series: Series) -> Self {
+        let mut opening = Self { system: Vec::new(), is_all: true };
+        let mut reader = Reader { ask: *ask, series, opening: &mut opening };
+        if write_turns(ask, &mut reader).is_err() {
+            opening.is_all = false;
+        }
+        opening
+    }
+
+    pub(super) fn instruction(&self) -> Option<&[WirePart<'a>]> {
+        (!self.system.is_empty() && !self.is_all).then_some(&self.system)
+    }
+}
+
+/// Reads as far as the first words that are no system message.
+struct Reader<'a, 'o> {
+    ask: Ask<'a>,
+    series: Series,
+    opening: &'o mut Opening<'a>,
+}
+
+/// The reader has seen enough.
+struct Enough;
+
+impl<'a> WriteTurns<'a> for Reader<'a, '_> {
+    type Error = Enough;
+
+    fn turn(&mut self, turn: Turn<'a>) -> Result<(), Enough> {
+        let says_more = match turn {
+            Turn::System { content, .. } => {
+                let parts = content.into_parts(&self.ask).into_iter();
+                self.opening.system.extend(parts.map(WirePart::of));
+                false
+            }
+            Turn::User { content, .. } => !content.into_parts(&self.ask).is_empty(),
+            Turn::Assistant { blocks, .. } => own_parts(&self.ask, self.series, blocks).next().is_some(),
+            Turn::Results(_) => true,
+        };
+        if says_more { Err(Enough) } else { Ok(()) }
+    }
+}
+
+pub(super) struct Contents<'a>(pub(super) &'a Body<'a>);
+
+impl Serialize for Contents<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let body = self.0;
+        let mut seq = serializer.serialize_seq(None)?;
+        if body.opening.is_all {
+            if body.opening.system.is_empty() {
+                return Err(S::Error::custom(NOTHING_TO_SAY));
+            }
+            seq.serialize_element(&Content { role: "user", parts: &body.opening.system })?;
+            return seq.end();
+        }
+        let mut writer = Writer { seq, body, role: "", parts: Vec::new(), calls: Vec::new(), begun: false };
+        write_turns(&body.ask, &mut writer)?;
+        writer.flush()?;
+        writer.seq.end()
+    }
+}
+
+#[derive(Serialize)]
+struct Content<'a, 'b> {
+    role: &'static str,
+    parts: &'b [WirePart<'a>],
+}
+
+struct Writer<'a, S> {
+    seq: S,
+    body: &'a Body<'a>,
+    /// Who speaks, and what is said so far.
+    role: &'static str,
+    parts: Vec<WirePart<'a>>,
+    /// The ids of the last calls.
+    calls: Vec<&'a str>,
+    /// Something was written.
+    begun: bool,
+}
+
+impl<'a, S: SerializeSeq> WriteTurns<'a> for Writer<'a, S> {
+    type Error = S::Error;
+
+    fn turn(&mut self, turn: Turn<'a>) -> Result<(), S::Error> {
+        let body = self.body;
+        match turn {
+            Turn::System { .. } => Ok(()),
+            Turn::User { content, .. } => {
+                self.say("user", content.into_parts(&body.ask).into_iter().map(WirePart::of))
+            }
+            Turn::Assistant { blocks, .. } => {
+                self.calls = blocks
+                    .iter()
+                    .filter_map(|block| match block {
+                        ContentBlock::ToolCall(call) => Some(&*call.id),
+                        _ => None,
+                    })
+                    .collect();
+                self.say("model", own_parts(&body.ask, body.series, blocks))
+            }
+            Turn::Results(results) => {
+                let results = in_order(&self.calls, results);
+                self.say("user", results.into_iter().map(|it| response(&body.ask, it)))
+            }
+        }
+    }
+}
+
+impl<'a, S: SerializeSeq> Writer<'a, S> {
+    fn say(&mut self, role: &'static str, parts: impl Iterator<Item = WirePart<'a>>) -> Result<(), S::Error> {
+        let mut parts = parts.peekable();
+        if parts.peek().is_none() {
+            return Ok(());
+        }
+        if self.role != role {
+            self.flush()?;
+            self.role = role;
+        }
+        self.parts.extend(parts);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), S::Error> {
+        if self.parts.is_empty() {
+            return Ok(());
+        }
+        if !self.begun && self.role == "model" {
+            let parts = [WirePart::text(BEGINNING)];
+            self.seq.serialize_element(&Content { role: "user", parts: &parts })?;
+        }
+        self.begun = true;
+        self.seq.serialize_element(&Content { role: self.role, parts: &self.parts })?;
+        self.parts.clear();
+        Ok(())
+    }
+}
+
+/// What the model has said itself. The first call of a round has to have a signature from Gemini 3 on.
+fn own_parts<'a>(
+    ask: &Ask<'a>,
+    series: Series,
+    blocks: &'a [ContentBlock],
+) -> impl Iterator<Item = WirePart<'a>> {
+    let ask = *ask;
+    let mut needs_signature = series == Series::New;
+    blocks.iter().filter_map(move |block| {
+        let mut part = WirePart::own(&ask, block)?;
+        if let WirePart::Call { signature, .. } = &mut part
+            && std::mem::take(&mut needs_signature)
+        {
+            signature.get_or_insert(NO_SIGNATURE);
+        }
+        Some(part)
+    })
+}
+
+/// The signature of a call that another model made, as Google's documentation has it.
+const NO_SIGNATURE: &str = "skip_thought_signature_validator";
+
+/// The results in the order of their calls; they come in that in which the tools ended.
+fn in_order<'a>(calls: &[&str], results: Vec<Answered<'a>>) -> Vec<Answered<'a>> {
+    let mut results: Vec<_> = results.into_iter().map(Some).collect();
+    let of_calls = calls
+        .iter()
+        .filter_map(|id| results.iter_mut().find(|it| it.as_ref().is_some_and(|it| it.id == *id))?.take());
+    let mut ordered: Vec<_> = of_calls.collect();
+    ordered.extend(results.into_iter().flatten());
+    ordered
+}
