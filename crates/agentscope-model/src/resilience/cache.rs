@@ -139,7 +139,7 @@ impl AnswerCache {
         self.misses.fetch_add(1, Relaxed);
         let stream = model.call(req, cx);
         let keeper = Keeper { cache: self, key, lead, record: Record::default() };
-        Entered::Asks(Asking { stream, keeper: Some(Box::new(keeper)) })
+        Entered::Asks(Asking { stream, keeper: Some(keeper) })
     }
 
     fn wait_within(&self, cx: &Context) -> Duration {
@@ -181,7 +181,7 @@ enum Entered {
 
 struct Asking {
     stream: ModelStream,
-    keeper: Option<Box<Keeper>>,
+    keeper: Option<Keeper>,
 }
 
 /// Takes down an answer, to be kept when it is whole.
@@ -323,7 +323,7 @@ impl Keeper {
         }
     }
 
-    async fn keep(self: Box<Self>) {
+    async fn keep(self) {
         let Ok(answer) = self.record.encode() else { return self.fail() };
         if let Some(lead) = &self.lead {
             lead.answer(answer.clone());

@@ -109,25 +109,26 @@ impl Flow {
     }
 
     pub(super) fn poll(&mut self, task: &mut Task<'_>) -> Poll<Option<Result<ModelDelta>>> {
-        if let Some(delta) = self.queue.pop_front() {
-            return Poll::Ready(Some(Ok(self.note(delta))));
+        if let Some(mut delta) = self.queue.pop_front() {
+            self.note(&mut delta);
+            return Poll::Ready(Some(Ok(delta)));
         }
         let Some(stream) = &mut self.stream else { return Poll::Ready(self.end()) };
-        match ready!(stream.as_mut().poll_next(task)) {
-            Some(Ok(delta)) => Poll::Ready(Some(Ok(self.note(delta)))),
-            end => {
-                self.stream = None;
-                // The model has said that it is done: what goes wrong afterwards is no part of its answer.
-                if !self.finished {
-                    self.error = Some(end.and_then(Result::err).unwrap_or_else(|| broke_off(&self.model)));
-                }
-                Poll::Ready(self.end())
-            }
+        let mut piece = ready!(stream.as_mut().poll_next(task));
+        if let Some(Ok(delta)) = &mut piece {
+            self.note(delta);
+            return Poll::Ready(piece);
         }
+        self.stream = None;
+        // The model has said that it is done: what goes wrong afterwards is no part of its answer.
+        if !self.finished {
+            self.error = Some(piece.and_then(Result::err).unwrap_or_else(|| broke_off(&self.model)));
+        }
+        Poll::Ready(self.end())
     }
 
-    fn note(&mut self, mut delta: ModelDelta) -> ModelDelta {
-        match &mut delta {
+    fn note(&mut self, delta: &mut ModelDelta) {
+        match delta {
             ModelDelta::Usage(usage) => {
                 *usage += self.spent;
                 self.untold = false;
@@ -135,7 +136,6 @@ impl Flow {
             ModelDelta::Finish { .. } => self.finished = true,
             _ => {}
         }
-        delta
     }
 
     fn end(&mut self) -> Option<Result<ModelDelta>> {

@@ -11,6 +11,12 @@ use std::{
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
+/// How often a silence is looked at before it has lasted too long.
+const LOOKS: u32 = 16;
+
+/// The shortest time between two looks (1 ms), as fine as timers are.
+const SOON: Duration = Duration::from_millis(1);
+
 /// How long an answer may take: until its first piece, between two pieces, and in all.
 ///
 /// How long a connection may take to be made is up to the model, which has the connection: the models of this crate allow 10 s.
@@ -46,7 +52,8 @@ impl TimeLimits {
         self
     }
 
-    /// Longest silence between two pieces (2 min).
+    /// Longest silence between two pieces (2 min). It is looked at sixteen times in that time, so that a silence is told of when it
+    /// has lasted so long, or up to a sixteenth longer: the clock is not read for each piece.
     #[must_use]
     pub fn gap(mut self, limit: Duration) -> Self {
         self.gap = limit;
@@ -109,7 +116,7 @@ impl<M: ChatModel> ChatModel for Timeouts<M> {
             model,
             cx,
             limits: self.limits,
-            moved: true,
+            moved: false,
             began: false,
             finished: false,
             clock: None,
@@ -123,18 +130,19 @@ struct Timed {
     model: Arc<dyn ChatModel>,
     cx: Context,
     limits: TimeLimits,
-    /// It was asked, or gave something, since the time was last looked at. The clock is read where there is a wait, and only then.
+    /// It gave something since the clock was read.
     moved: bool,
     began: bool,
     finished: bool,
+    /// From when it is first waited for.
     clock: Option<Clock>,
 }
 
 struct Clock {
     /// When the whole answer has to be there; None where the clock does not reach that far.
     end: Option<Instant>,
-    /// When it is too late; None where the clock does not reach that far.
-    due: Option<Instant>,
+    /// Since when it is silent, as far as is known.
+    silent: Instant,
     alarm: Pin<Box<Sleep>>,
     /// Whom the alarm wakes.
     waker: Waker,
@@ -146,69 +154,65 @@ impl Stream for Timed {
     fn poll_next(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         let Some(stream) = &mut this.stream else { return Poll::Ready(None) };
-        match stream.as_mut().poll_next(task) {
+        let piece = stream.as_mut().poll_next(task);
+        match &piece {
             Poll::Ready(Some(Ok(delta))) => {
                 this.moved = true;
-                this.began = true;
                 this.finished |= matches!(delta, ModelDelta::Finish { .. });
-                Poll::Ready(Some(Ok(delta)))
             }
-            Poll::Ready(end) => {
-                this.stream = None;
-                Poll::Ready(end)
-            }
+            Poll::Ready(_) => this.stream = None,
             Poll::Pending if this.is_late(task) => {
                 this.stream = None;
                 // The model has said that it is done: its end need not be waited for.
-                Poll::Ready((!this.finished).then(|| Err(this.late())))
+                return Poll::Ready((!this.finished).then(|| Err(this.late())));
             }
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => {}
         }
+        piece
     }
 }
 
 impl Timed {
-    /// Whether it has taken too long; if not, the task is woken when it has.
+    /// Whether it has taken too long; if not, the task is woken when that is to be looked at again.
     fn is_late(&mut self, task: &mut Task<'_>) -> bool {
-        let limit = if self.began { self.limits.gap } else { self.limits.first_byte };
-        if std::mem::take(&mut self.moved) || self.clock.is_none() {
-            let now = Instant::now();
-            let end = match &self.clock {
-                Some(clock) => clock.end,
-                None => now.checked_add(
-                    self.cx.time_left().map_or(self.limits.total, |left| left.min(self.limits.total)),
-                ),
-            };
-            let due = [now.checked_add(limit), end].into_iter().flatten().min();
-            match &mut self.clock {
-                Some(clock) => clock.due = due,
-                None => {
-                    let Some(due) = due else { return false };
-                    let alarm = Box::pin(sleep_until(due));
-                    let waker = task.waker().clone();
-                    let clock = self.clock.insert(Clock { end, due: Some(due), alarm, waker });
-                    return clock.alarm.as_mut().poll(task).is_ready();
+        let starts = self.moved && !self.began;
+        let clock = match &mut self.clock {
+            Some(clock) if !starts && !clock.alarm.is_elapsed() => {
+                // It is left to ring, if it wakes the one who waits.
+                if clock.waker.will_wake(task.waker()) {
+                    return false;
                 }
+                clock
             }
-        }
-        let Some(Clock { due: Some(due), alarm, waker, .. }) = &mut self.clock else { return false };
-        // Mostly the alarm is set for an earlier time than is due by now: then it is left to ring, and set anew when it does.
-        if *due < alarm.deadline() || alarm.is_elapsed() {
-            if *due <= Instant::now() {
+            Some(clock) => clock,
+            None => {
+                let now = Instant::now();
+                let left = self.cx.time_left().map_or(self.limits.total, |left| left.min(self.limits.total));
+                let (end, alarm) = (now.checked_add(left), Box::pin(sleep_until(now)));
+                self.clock.insert(Clock { end, silent: now, alarm, waker: task.waker().clone() })
+            }
+        };
+        clock.waker.clone_from(task.waker());
+        loop {
+            let now = Instant::now();
+            if std::mem::take(&mut self.moved) {
+                (self.began, clock.silent) = (true, now);
+            }
+            let limit = if self.began { self.limits.gap } else { self.limits.first_byte };
+            let silent_until = clock.silent.checked_add(limit);
+            if [clock.end, silent_until].into_iter().flatten().any(|due| due <= now) {
                 return true;
             }
-            alarm.as_mut().reset(*due);
-        } else if waker.will_wake(task.waker()) {
-            return false;
-        }
-        waker.clone_from(task.waker());
-        while alarm.as_mut().poll(task).is_ready() {
-            if *due <= Instant::now() {
-                return true;
+            // Before the first piece there is nothing that would come in between.
+            let look = if self.began { now.checked_add((limit / LOOKS).max(SOON)) } else { silent_until };
+            let Some(next) = [clock.end, silent_until, look].into_iter().flatten().min() else {
+                return false;
+            };
+            clock.alarm.as_mut().reset(next);
+            if clock.alarm.as_mut().poll(task).is_pending() {
+                return false;
             }
-            alarm.as_mut().reset(*due);
         }
-        false
     }
 
     fn late(&self) -> Error {
@@ -218,7 +222,8 @@ impl Timed {
             let message = format!("the deadline passed before `{name}` was done: allow more time");
             return Error::new(ErrorKind::Timeout, message);
         }
-        let total = self.clock.as_ref().is_some_and(|clock| clock.due.is_some() && clock.due == clock.end);
+        let is_over = |end: Instant| end <= Instant::now();
+        let total = self.clock.as_ref().and_then(|clock| clock.end).is_some_and(is_over);
         let message = match (total, self.began) {
             (true, _) => told(name, "was not done", "in", limits.total, "total"),
             (false, true) => told(name, "said nothing more", "for", limits.gap, "gap"),

@@ -3,6 +3,9 @@
 use agentscope_core::{FinishReason, ModelDelta, Result, Usage};
 use bytes::Bytes;
 
+/// The room that is made for more of a block (1 KiB).
+const ROOM: usize = 1 << 10;
+
 /// The pieces of an answer, joined where they belong to one block.
 #[derive(Default)]
 pub(super) struct Record {
@@ -28,18 +31,18 @@ impl Record {
             | (Some(Thinking { block: last, delta: text }), Thinking { block, delta })
                 if last == block =>
             {
-                text.push_str(delta);
+                join(text, delta);
             }
             (Some(ToolCall { block: last, delta: text, .. }), ToolCall { block, delta, .. })
                 if last == block =>
             {
-                text.push_str(delta);
+                join(text, delta);
             }
             (
                 Some(Media { block: last, media_type: kind, delta: text }),
                 Media { block, media_type, delta },
             ) if (&*last, &*kind) == (block, media_type) => {
-                text.push_str(delta);
+                join(text, delta);
             }
             _ => {
                 // What a piece weighs beside its text, roughly.
@@ -53,6 +56,14 @@ impl Record {
     pub(super) fn encode(&self) -> Result<Bytes> {
         Ok(Bytes::from(serde_json::to_vec(&self.deltas)?))
     }
+}
+
+/// Makes room for many pieces at once: an answer has hundreds of a few bytes.
+fn join(text: &mut String, delta: &str) {
+    if text.capacity() - text.len() < delta.len() {
+        text.reserve(delta.len().max(ROOM));
+    }
+    text.push_str(delta);
 }
 
 /// The pieces of an answer that was kept, with its end. It costs nothing: its usage is zero.

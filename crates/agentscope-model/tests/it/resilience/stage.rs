@@ -188,7 +188,8 @@ pub(super) fn failed(mut answer: Vec<Result<ModelDelta>>) -> (Vec<ModelDelta>, E
 }
 
 pub(super) async fn error(model: &dyn ChatModel) -> Error {
-    failed(ask(model).await).1
+    let mut answer = ask(model).await;
+    answer.pop().expect("an answer that failed says so").unwrap_err()
 }
 
 pub(super) fn deltas(steps: &[Step]) -> Vec<ModelDelta> {

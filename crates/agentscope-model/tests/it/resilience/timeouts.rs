@@ -48,6 +48,18 @@ async fn each_limit_is_kept_to_the_millisecond_and_named() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_silence_is_told_of_at_most_a_sixteenth_late() {
+    for pause in 0..60 {
+        let begin = Instant::now();
+        let stage =
+            Stage::new([vec![text("a"), wait(pause * 50), text("b"), wait(pause), text("c"), Step::Hang]]);
+        error(&stage.timeouts(limits())).await;
+        let silence = (begin.elapsed() - Duration::from_millis(pause * 51)).as_millis();
+        assert!((3_000..=3_190).contains(&silence), "{silence} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_just_in_time_is_whole() {
     let script = vec![wait(9_990), text("a"), wait(2_990), text("b"), usage(1, 1), wait(2_990), finish()];
     let answer = whole(ask(&Stage::new([script.clone()]).timeouts(limits())).await);
