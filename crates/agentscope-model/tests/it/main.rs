@@ -14,7 +14,9 @@ mod chat;
 mod needs_aimock;
 mod needs_llama;
 mod needs_openai_python;
+mod needs_sdks_python;
 mod said;
+mod sdk;
 #[path = "../server/server.rs"]
 mod server;
 mod server_tests;
