@@ -3,8 +3,10 @@
     python3 xtask/peers/record.py aimock http://127.0.0.1:4010 FOLDER [NAME ..]
     python3 xtask/peers/record.py openrouter http://127.0.0.1:4010/api FOLDER [NAME ..]
     python3 xtask/peers/record.py llama http://127.0.0.1:8123 FOLDER [NAME ..]
+    python3 xtask/peers/record.py FORMAT http://127.0.0.1:4010 FOLDER/FORMAT [NAME ..]
 
-Writes FOLDER/PEER-NAME.http: the status line, the headers and the body as they came, chunk sizes included. Nothing is
+FORMAT is one of responses, azure, anthropic, gemini and ollama, in which aimock is asked for the scenes below. Writes
+FOLDER/PEER-NAME.http: the status line, the headers and the body as they came, chunk sizes included. Nothing is
 parsed or repaired, so that a recording may be cut short or wrong, as its server was. Only the path of a Python library
 in an error message gives way to as many dots, because it tells of the machine.
 """
@@ -134,12 +136,79 @@ LLAMA = {
 }
 
 
+# aimock in the other formats: words, whether there are tools, and in which ways to ask.
+BOTH, STREAM, WHOLE = (False, True), (True,), (False,)
+SCENES = {
+    "text": ("hello", False, BOTH),
+    "usage-details": ("count the tokens", False, BOTH),
+    "scripts": ("greetings in many scripts", False, STREAM),
+    "split-surrogates": ("emoji", False, STREAM),
+    "tool-call": ("weather", True, BOTH),
+    "tool-calls": ("compare", True, BOTH),
+    "text-and-tool-call": ("explain", True, BOTH),
+    "interleaved": ("interleave", True, BOTH),
+    "broken-arguments": ("broken arguments", True, BOTH),
+    "reasoning": ("think", False, BOTH),
+    "reasoning-and-tool-call": ("plan", True, BOTH),
+    "length": ("no end", False, BOTH),
+    "content-filter": ("forbidden", False, BOTH),
+    "empty": ("silent", False, BOTH),
+    "cut-text": ("cut the text", False, STREAM),
+    "cut-call": ("cut the call", True, STREAM),
+    "error-429": ("busy", False, BOTH),
+    "error-503": ("overloaded", False, WHOLE),
+    "error-context": ("too long", False, WHOLE),
+    "error-401": ("bad key", False, WHOLE),
+    "error-no-fixture": ("what nobody has an answer to", False, WHOLE),
+}
+CHAOS = {"drop": WHOLE, "malformed": BOTH, "disconnect": STREAM, "ratelimit": WHOLE}
+
+
+def body_of(format, words, tools, streams):
+    """The request as the format writes it, and the path that it goes to."""
+    function, user = WEATHER["function"], {"role": "user", "content": words}
+    if format == "azure":
+        body = stream(words, **USAGE) if streams else ask(words)
+        del body["model"]
+        return "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21", {**body, **({"tools": [WEATHER]} if tools else {})}
+    if format == "responses":
+        flat = {"tools": [{"type": "function", **function}]} if tools else {}
+        return "/v1/responses", {"model": "gpt-4o", "input": [user], "stream": streams, **flat}
+    if format == "anthropic":
+        schema = {"name": function["name"], "description": function["description"], "input_schema": function["parameters"]}
+        tool = {"tools": [schema]} if tools else {}
+        return "/v1/messages", {"model": "claude-sonnet-4-5", "max_tokens": 1024, "messages": [user], "stream": streams, **tool}
+    if format == "gemini":
+        tool = {"tools": [{"functionDeclarations": [function]}]} if tools else {}
+        verb = "streamGenerateContent?alt=sse" if streams else "generateContent"
+        contents = [{"role": "user", "parts": [{"text": words}]}]
+        return f"/v1beta/models/gemini-2.5-flash:{verb}", {"contents": contents, **tool}
+    tool = {"tools": [WEATHER]} if tools else {}
+    return "/api/chat", {"model": "qwen3", "messages": [user], "stream": streams, **tool}
+
+
+def scenes(format):
+    requests = {}
+    for name, (words, tools, ways) in SCENES.items():
+        for streams in ways:
+            path, body = body_of(format, words, tools, streams)
+            requests[f"aimock-{name}{'-stream' if streams else ''}"] = (body, {}, path)
+    path, _ = body_of(format, "hello", False, False)
+    requests["aimock-error-no-json"] = (b'{"model": "any", "messages": [', {}, path)
+    for name, ways in CHAOS.items():
+        for streams in ways:
+            path, body = body_of(format, "hello", False, streams)
+            requests[f"aimock-chaos-{name}{'-stream' if streams else ''}"] = (body, {f"x-aimock-chaos-{name}": "1"}, path)
+    return requests
+
+
 def record(base, request):
-    body, headers = request if isinstance(request, tuple) else (request, {})
+    body, *more = request if isinstance(request, tuple) else (request,)
+    headers, path = (*more, *({}, "/v1/chat/completions")[len(more) :])
     body = body if isinstance(body, bytes) else json.dumps(body).encode()
     url = urllib.parse.urlsplit(base)
     lines = [
-        f"POST {url.path}/v1/chat/completions HTTP/1.1",
+        f"POST {url.path}{path} HTTP/1.1",
         f"Host: {url.netloc}",
         "Content-Type: application/json",
         "Authorization: Bearer none",
@@ -160,10 +229,12 @@ def record(base, request):
 
 
 def main(peer, base, folder, *names):
-    requests = {"aimock": AIMOCK, "openrouter": OPENROUTER, "llama": LLAMA}[peer]
+    known = {"aimock": AIMOCK, "openrouter": OPENROUTER, "llama": LLAMA}.get(peer)
+    requests = {f"{peer}-{name}": request for name, request in known.items()} if known else scenes(peer)
+    pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
     for name in names or requests:
         answer = record(base, requests[name])
-        path = pathlib.Path(folder, f"{peer}-{name}.http")
+        path = pathlib.Path(folder, f"{name}.http")
         path.write_bytes(answer)
         print(f"{path.name}: {len(answer)} bytes, {answer.splitlines()[:1]}")
 

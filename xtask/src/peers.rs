@@ -48,6 +48,16 @@ pub(crate) const OPENAI_PYTHON: Peer = Peer {
     start: recipes::start_openai_python,
 };
 
+pub(crate) const SDKS_PYTHON: Peer = Peer {
+    name: "sdks_python",
+    version: "1",
+    summary: "the official SDKs: anthropic 2.10.0, google-genai 3.3.0, ollama 0.6.3 and dashscope 2.0.2 of\n\
+              PyPI. Needs python3; takes half a minute and 190 MB",
+    pins: include_str!("../peers/sdks-python.txt"),
+    install: recipes::install_sdks_python,
+    start: recipes::start_sdks_python,
+};
+
 pub(crate) const LLAMA: Peer = Peer {
     name: "llama",
     version: "0.3.36",
@@ -58,7 +68,7 @@ pub(crate) const LLAMA: Peer = Peer {
     start: recipes::start_llama,
 };
 
-const ALL: [(Peer, Service); 3] = [
+const ALL: [(Peer, Service); 4] = [
     (AIMOCK, Service { name: AIMOCK.name, variable: "AGENTSCOPE_AIMOCK", start: || AIMOCK.ready(None) }),
     (
         OPENAI_PYTHON,
@@ -66,6 +76,14 @@ const ALL: [(Peer, Service); 3] = [
             name: OPENAI_PYTHON.name,
             variable: "AGENTSCOPE_OPENAI_PYTHON",
             start: || OPENAI_PYTHON.ready(None),
+        },
+    ),
+    (
+        SDKS_PYTHON,
+        Service {
+            name: SDKS_PYTHON.name,
+            variable: "AGENTSCOPE_SDKS_PYTHON",
+            start: || SDKS_PYTHON.ready(None),
         },
     ),
     (LLAMA, Service { name: LLAMA.name, variable: "AGENTSCOPE_LLAMA", start: || LLAMA.ready(None) }),
@@ -123,6 +141,8 @@ mod tests {
         };
         assert_eq!(names(&["llama", "aimock"]).unwrap(), ["aimock", "llama"]);
         assert_eq!(names(&[]).unwrap().len(), ALL.len());
-        assert!(names(&["lama"]).unwrap_err().ends_with("there are llama, aimock, openai_python"));
+        assert!(
+            names(&["lama"]).unwrap_err().ends_with("there are llama, aimock, sdks_python, openai_python")
+        );
     }
 }

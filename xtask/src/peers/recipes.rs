@@ -44,6 +44,15 @@ pub(super) fn start_openai_python(folder: &Path) -> Result<Running> {
     Ok(Running::at(python(folder)))
 }
 
+pub(super) fn install_sdks_python(installation: &Installation<'_>) -> Result<()> {
+    install_python(installation, "sdks-python.txt")
+}
+
+/// Its address is an interpreter that can import all of them.
+pub(super) fn start_sdks_python(folder: &Path) -> Result<Running> {
+    Ok(Running::at(python(folder)))
+}
+
 pub(super) fn install_llama(installation: &Installation<'_>) -> Result<()> {
     eprintln!("this compiles llama.cpp, which takes 5 to 20 minutes");
     install_python(installation, "llama.txt")?;

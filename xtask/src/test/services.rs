@@ -17,7 +17,7 @@ use std::{
 use super::totals::Totals;
 use crate::{
     Result,
-    peers::{AIMOCK, OPENAI_PYTHON, Server},
+    peers::{AIMOCK, OPENAI_PYTHON, SDKS_PYTHON, Server},
     text::nearest,
 };
 
@@ -34,13 +34,18 @@ pub(crate) struct Service {
     pub(crate) start: fn() -> Result<Running>,
 }
 
-const KNOWN: [Service; 4] = [
+const KNOWN: [Service; 5] = [
     Service { name: "python3", variable: "AGENTSCOPE_PYTHON", start: python3 },
     Service { name: "aimock", variable: "AGENTSCOPE_AIMOCK", start: || AIMOCK.ready(Some(INSTALL_LIMIT)) },
     Service {
         name: "openai_python",
         variable: "AGENTSCOPE_OPENAI_PYTHON",
         start: || OPENAI_PYTHON.ready(Some(INSTALL_LIMIT)),
+    },
+    Service {
+        name: "sdks_python",
+        variable: "AGENTSCOPE_SDKS_PYTHON",
+        start: || SDKS_PYTHON.ready(Some(INSTALL_LIMIT)),
     },
     Service { name: "llama", variable: "AGENTSCOPE_LLAMA", start: llama },
 ];

@@ -15,8 +15,10 @@ mod configs;
 mod needs_aimock;
 mod needs_llama;
 mod needs_openai_python;
+mod needs_sdks_python;
 mod resilience;
 mod said;
+mod sdk;
 #[path = "../server/server.rs"]
 mod server;
 mod server_tests;

@@ -1,6 +1,6 @@
 //! What is sent back: a response, and what goes wrong with it on its way.
 
-use super::{Chat, Request};
+use super::{Chat, Refused, Request, format};
 use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
@@ -11,6 +11,10 @@ pub(crate) struct Answer {
     source: Source,
     /// Further headers, after the status.
     headers: Vec<(String, String)>,
+    /// How it is framed, whatever its format would do.
+    framing: Option<Framing>,
+    /// Bytes of the body in whose place others are sent.
+    swap: Option<(&'static [u8], &'static [u8])>,
     cut: Option<At>,
     cuts: Cuts,
     /// How long nothing is sent at first.
@@ -22,8 +26,12 @@ pub(crate) struct Answer {
 
 #[derive(Clone)]
 enum Source {
-    /// As the request wants it, streamed or not.
+    /// As the request wants it, streamed or not, in its format.
     Chat(Box<Chat>),
+    /// In the form that the request's format has for errors.
+    Refused(Refused),
+    /// An answer of the request's format that answers nothing.
+    Hollow,
     Response(Response),
     /// As it is, head and all, in these pieces.
     Bytes(Arc<[Bytes]>),
@@ -117,6 +125,11 @@ impl Answer {
         Self::framed(200, "text/event-stream", Framing::Chunked, vec![text.into()])
     }
 
+    /// An answer that answers nothing: no choice, no candidate, no block, no end.
+    pub(crate) fn hollow() -> Self {
+        Self::of(Source::Hollow, Then::Listen)
+    }
+
     /// What a real server once sent, status line and all. The connection ends after it unless it says where it ends.
     pub(crate) fn recorded(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
@@ -132,6 +145,8 @@ impl Answer {
         Self {
             source,
             headers: Vec::new(),
+            framing: None,
+            swap: None,
             cut: None,
             cuts: Cuts::Natural,
             delay: Duration::ZERO,
@@ -143,6 +158,18 @@ impl Answer {
     /// One more header.
     pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Frames the body in this way.
+    pub(super) fn framing(mut self, framing: Framing) -> Self {
+        self.framing = Some(framing);
+        if framing == Framing::Close { self.then(Then::Close) } else { self }
+    }
+
+    /// Sends other bytes in the place of these.
+    pub(super) fn swap(mut self, from: &'static [u8], to: &'static [u8]) -> Self {
+        self.swap = Some((from, to));
         self
     }
 
@@ -196,6 +223,38 @@ impl Answer {
         Self { delay: self.delay, pace: self.pace, ..Self::of(Source::Bytes(pieces), self.then) }
     }
 
+    /// In the request's format, none where it is bytes.
+    fn response(&self, request: &Request) -> Option<Response> {
+        let json = |status, body: &Value| {
+            let body = vec![body.to_string().into()];
+            Response { status, content_type: "application/json", framing: Framing::Length, body }
+        };
+        Some(match &self.source {
+            Source::Bytes(_) => return None,
+            Source::Response(response) => response.clone(),
+            Source::Chat(chat) => chat.response(request),
+            Source::Hollow => json(200, &format::of(request).hollow()),
+            Source::Refused(refused) => {
+                let (status, body) = format::of(request).refused(refused);
+                json(status, &body)
+            }
+        })
+    }
+
+    fn written(&self, mut response: Response, request: &Request) -> Vec<Bytes> {
+        response.framing = self.framing.unwrap_or(response.framing);
+        if let Some((from, to)) = self.swap {
+            response.body.iter_mut().for_each(|piece| *piece = swapped(piece, from, to));
+        }
+        let mut headers = self.headers.clone();
+        if let Source::Refused(Refused { wait: Some(seconds), .. }) = &self.source
+            && format::of(request).waits_in_the_head()
+        {
+            headers.push(("retry-after".to_owned(), seconds.to_string()));
+        }
+        response.pieces(&headers)
+    }
+
     /// What is written, one write each.
     pub(super) fn pieces(&self, request: &Request) -> Arc<[Bytes]> {
         let mut pieces = match &self.source {
@@ -203,8 +262,7 @@ impl Answer {
                 return Arc::clone(pieces);
             }
             Source::Bytes(pieces) => pieces.to_vec(),
-            Source::Response(response) => response.pieces(&self.headers),
-            Source::Chat(chat) => chat.response(&request.json()).pieces(&self.headers),
+            _ => self.response(request).map(|response| self.written(response, request)).unwrap_or_default(),
         };
         if let Some(cut) = self.cut {
             let length = match cut {
@@ -248,6 +306,13 @@ impl From<Chat> for Answer {
     }
 }
 
+/// In the form that the request's format has for errors.
+impl From<Refused> for Answer {
+    fn from(refused: Refused) -> Self {
+        Self::of(Source::Refused(refused), Then::Listen)
+    }
+}
+
 impl Response {
     fn pieces(&self, headers: &[(String, String)]) -> Vec<Bytes> {
         let length = self.body.iter().map(Bytes::len).sum::<usize>();
@@ -282,6 +347,12 @@ fn chunk(piece: &[u8]) -> Bytes {
     chunk.freeze()
 }
 
+fn swapped(piece: &Bytes, from: &[u8], to: &[u8]) -> Bytes {
+    let Some(at) = piece.windows(from.len()).position(|window| window == from) else { return piece.clone() };
+    let (head, tail) = (&piece[..at], swapped(&piece.slice(at + from.len()..), from, to));
+    [head, to, &tail].concat().into()
+}
+
 fn truncate(pieces: &mut Vec<Bytes>, mut length: usize) {
     for piece in pieces.iter_mut() {
         piece.truncate(length);
@@ -302,11 +373,14 @@ fn reason(status: u16) -> &'static str {
         307 => "Temporary Redirect",
         400 => "Bad Request",
         401 => "Unauthorized",
+        402 => "Payment Required",
+        403 => "Forbidden",
         404 => "Not Found",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
         502 => "Bad Gateway",
         503 => "Service Unavailable",
+        529 => "Site Overloaded",
         _ => "Status",
     }
 }

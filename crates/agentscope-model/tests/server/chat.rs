@@ -1,17 +1,22 @@
-//! A scripted answer in OpenAI's format, whole or as a stream of events, as the request asks for.
+//! A scripted answer, the same for all formats: each renders it whole or as a stream, as the request asks for.
 
 use super::{
+    Heard, Request,
     answer::{Framing, Response},
+    format::{self, Format, Refused},
+    frame::Events,
     schema::instance,
 };
 use bytes::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 /// What the model says, in its order.
 #[derive(Clone)]
 pub(crate) struct Chat {
     parts: Vec<Part>,
     usage: Count,
+    /// Tokens of the input that were written to the cache.
+    written: u64,
     finish: Option<String>,
     /// Characters of a delta.
     piece: usize,
@@ -19,12 +24,17 @@ pub(crate) struct Chat {
 }
 
 #[derive(Clone)]
-enum Part {
-    /// Under this field: `reasoning_content` as DeepSeek and DashScope have it, `reasoning` as OpenRouter and vLLM.
+pub(super) enum Part {
+    /// In OpenAI's chat under this field: `reasoning_content` as DeepSeek and DashScope have it, `reasoning` as OpenRouter and
+    /// vLLM. The other formats have a place of their own.
     Reasoning(&'static str, String),
+    /// Thoughts that only the provider can read.
+    Redacted(String),
     Text(String),
-    /// A text that obeys the request's schema.
+    /// A text that obeys the request's schema, or a call of the tool that the request forces.
     Echo,
+    /// A text that names the media of the request.
+    Seen,
     Refusal(String),
     Call {
         id: String,
@@ -33,12 +43,20 @@ enum Part {
     },
     /// Bytes between the events of a stream, as they are.
     Raw(Bytes),
+    /// What an event of a stream carries, framed as the format does.
+    Data(Bytes),
+    /// An event that says nothing.
+    Nothing,
+    /// An error in the middle of a stream, in the format's own form.
+    Error(Refused),
 }
 
 /// Tokens.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Count {
+    /// With those from the cache.
     pub(crate) input: u64,
+    /// With those of thoughts.
     pub(crate) output: u64,
     /// Of the input, those from the cache.
     pub(crate) cached: u64,
@@ -46,19 +64,19 @@ pub(crate) struct Count {
     pub(crate) reasoning: u64,
 }
 
-/// How a stream is written; the default is OpenAI's way.
+/// How a stream is written; the default is the provider's way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
     pub(crate) line_end: &'static str,
     /// `data: {..}`, not `data:{..}`.
     pub(crate) space: bool,
-    /// A comment before each event, to keep the connection alive.
+    /// A comment before each event, to keep the connection alive; nothing where the format has no comments.
     pub(crate) comments: bool,
-    /// The chunk with the reason of the end.
+    /// The event with the reason of the end.
     pub(crate) finish: bool,
-    /// The chunk with the usage, where it was asked for.
+    /// The event with the usage, where it was asked for.
     pub(crate) usage: bool,
-    /// `data: [DONE]`.
+    /// The event behind the last, where the format has one: `data: [DONE]`, `message_stop`.
     pub(crate) done: bool,
 }
 
@@ -71,14 +89,14 @@ impl Default for Style {
 impl Chat {
     pub(crate) fn new() -> Self {
         let usage = Count { input: 12, output: 5, ..Count::default() };
-        Self { parts: Vec::new(), usage, finish: None, piece: 5, style: Style::default() }
+        Self { parts: Vec::new(), usage, written: 0, finish: None, piece: 5, style: Style::default() }
     }
 
     pub(crate) fn text(self, text: impl Into<String>) -> Self {
         self.part(Part::Text(text.into()))
     }
 
-    /// Thoughts in `reasoning_content`.
+    /// Thoughts; `reasoning_content` in OpenAI's chat. Anthropic's and Gemini's are signed.
     pub(crate) fn reasoning(self, text: impl Into<String>) -> Self {
         self.part(Part::Reasoning("reasoning_content", text.into()))
     }
@@ -88,15 +106,27 @@ impl Chat {
         self.part(Part::Reasoning(field, text.into()))
     }
 
-    /// A text that obeys the schema which the request has; `{}` where it has none.
+    /// Thoughts that are kept from the client, which shall send them back; nothing where the format has no such thing.
+    pub(crate) fn redacted(self, data: impl Into<String>) -> Self {
+        self.part(Part::Redacted(data.into()))
+    }
+
+    /// A text that obeys the schema which the request has; where it forces a tool instead, a call of that; else `{}`.
     pub(crate) fn echo(self) -> Self {
         self.part(Part::Echo)
+    }
+
+    /// A text such as `I see image/png, 68 bytes; image https://a.org/b.png`, of all media in the last turn; `I see nothing`
+    /// where there is none.
+    pub(crate) fn seen(self) -> Self {
+        self.part(Part::Seen)
     }
 
     pub(crate) fn refusal(self, text: impl Into<String>) -> Self {
         self.part(Part::Refusal(text.into()))
     }
 
+    /// A call; the id is not sent where the format has none.
     pub(crate) fn call(self, id: &str, name: &str, arguments: impl Into<String>) -> Self {
         self.part(Part::Call { id: id.to_owned(), name: name.to_owned(), arguments: arguments.into() })
     }
@@ -104,6 +134,21 @@ impl Chat {
     /// Bytes in the stream, as they are; nothing where the answer is whole.
     pub(crate) fn raw(self, bytes: impl Into<Bytes>) -> Self {
         self.part(Part::Raw(bytes.into()))
+    }
+
+    /// An event of the stream that carries this; nothing where the answer is whole.
+    pub(crate) fn data(self, bytes: impl Into<Bytes>) -> Self {
+        self.part(Part::Data(bytes.into()))
+    }
+
+    /// An event of the stream that says nothing, such as Anthropic's `ping`.
+    pub(crate) fn nothing(self) -> Self {
+        self.part(Part::Nothing)
+    }
+
+    /// The server gives up in the middle of the stream, in the format's own words.
+    pub(super) fn error(self, refused: Refused) -> Self {
+        self.part(Part::Error(refused))
     }
 
     fn part(mut self, part: Part) -> Self {
@@ -116,7 +161,14 @@ impl Chat {
         self
     }
 
-    /// Why it ends; `tool_calls` or `stop` by default.
+    /// So many tokens of the input were written to the cache, which only Anthropic tells.
+    pub(crate) fn written(mut self, tokens: u64) -> Self {
+        self.written = tokens;
+        self
+    }
+
+    /// Why it ends, in OpenAI's words: `stop`, `tool_calls`, `length`, `content_filter`; any other is sent as it is. By default
+    /// as the parts are.
     pub(crate) fn finish(mut self, reason: &str) -> Self {
         self.finish = Some(reason.to_owned());
         self
@@ -133,147 +185,126 @@ impl Chat {
         self
     }
 
-    /// As the request asks for it.
-    pub(super) fn response(&self, request: &Value) -> Response {
-        let (content_type, framing, body) = if request["stream"] == true {
-            ("text/event-stream; charset=utf-8", Framing::Chunked, self.stream(request))
+    /// As the request asks for it, in the format of its path.
+    pub(super) fn response(&self, request: &Request) -> Response {
+        let format = format::of(request);
+        let said = Said::new(self, request, format);
+        let (content_type, framing, body) = if format.streams(request, &said.body) {
+            let mut events = Events::new(format.lines(request), self.style);
+            format.stream(&said, &mut events);
+            (events.content_type(), Framing::Chunked, events.pieces())
         } else {
-            ("application/json", Framing::Length, vec![self.whole(request).to_string().into()])
+            ("application/json", Framing::Length, vec![format.whole(&said).to_string().into()])
         };
         Response { status: 200, content_type, framing, body }
     }
+}
 
-    fn whole(&self, request: &Value) -> Value {
-        let mut message = json!({"role": "assistant", "content": null});
-        let mut calls = Vec::new();
-        for part in &self.parts {
-            match part {
-                Part::Reasoning(field, text) => append(&mut message[*field], text),
-                Part::Text(text) => append(&mut message["content"], text),
-                Part::Echo => append(&mut message["content"], &echo(request)),
-                Part::Refusal(text) => append(&mut message["refusal"], text),
-                Part::Call { id, name, arguments } => calls.push(json!({
-                    "id": id, "type": "function", "function": {"name": name, "arguments": arguments}
-                })),
-                Part::Raw(_) => {}
-            }
+/// A script as it answers one request.
+pub(super) struct Said<'a> {
+    pub(super) request: &'a Request,
+    pub(super) body: Value,
+    pub(super) parts: Vec<Part>,
+    pub(super) count: Count,
+    pub(super) written: u64,
+    pub(super) style: Style,
+    finish: Option<&'a str>,
+    piece: usize,
+}
+
+impl<'a> Said<'a> {
+    fn new(chat: &'a Chat, request: &'a Request, format: &dyn Format) -> Self {
+        let body = request.json();
+        let parts = chat.parts.iter().map(|part| match part {
+            Part::Echo => echo(&format.heard(request, &body)),
+            Part::Seen => Part::Text(seen(&format.heard(request, &body))),
+            part => part.clone(),
+        });
+        let parts = parts.collect();
+        let (finish, piece) = (chat.finish.as_deref(), chat.piece);
+        Self {
+            request,
+            body,
+            parts,
+            count: chat.usage,
+            written: chat.written,
+            style: chat.style,
+            finish,
+            piece,
         }
-        if !calls.is_empty() {
-            message["tool_calls"] = calls.into();
-        }
-        let choice =
-            json!({"index": 0, "message": message, "logprobs": null, "finish_reason": self.finish_reason()});
-        let mut answer = self.head("chat.completion", request);
-        answer.insert("choices".to_owned(), json!([choice]));
-        answer.insert("usage".to_owned(), self.count());
-        answer.into()
     }
 
-    fn stream(&self, request: &Value) -> Vec<Bytes> {
-        let usage = self.style.usage && request["stream_options"]["include_usage"] == true;
-        let chunk = |choices: Value, count: Value| {
-            let mut chunk = self.head("chat.completion.chunk", request);
-            chunk.insert("choices".to_owned(), choices);
-            if usage {
-                chunk.insert("usage".to_owned(), count);
-            }
-            self.event(&Value::from(chunk).to_string())
-        };
-        let choice = |delta: Value, finish: Value| {
-            let choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish});
-            chunk(json!([choice]), Value::Null)
-        };
-        let delta = |delta: Value| choice(delta, Value::Null);
-        let mut events = vec![delta(json!({"role": "assistant", "content": ""}))];
-        let mut index = 0;
-        for part in &self.parts {
-            match part {
-                Part::Reasoning(field, text) => {
-                    events
-                        .extend(self.slices(text).map(|text| delta(json!({*field: text, "content": null}))));
-                }
-                Part::Text(text) => {
-                    events.extend(self.slices(text).map(|text| delta(json!({"content": text}))))
-                }
-                Part::Echo => {
-                    let text = echo(request);
-                    events.extend(self.slices(&text).map(|text| delta(json!({"content": text}))));
-                }
-                Part::Refusal(text) => {
-                    events.extend(self.slices(text).map(|text| delta(json!({"refusal": text}))));
-                }
-                Part::Call { id, name, arguments } => {
-                    let function = json!({"name": name, "arguments": ""});
-                    let first = json!({"index": index, "id": id, "type": "function", "function": function});
-                    events.push(delta(json!({"tool_calls": [first]})));
-                    events.extend(self.slices(arguments).map(|arguments| {
-                        delta(json!({"tool_calls": [{"index": index, "function": {"arguments": arguments}}]}))
-                    }));
-                    index += 1;
-                }
-                Part::Raw(bytes) => events.push(bytes.clone()),
-            }
-        }
-        if self.style.finish {
-            events.push(choice(json!({}), self.finish_reason().into()));
-        }
-        if usage {
-            events.push(chunk(json!([]), self.count()));
-        }
-        if self.style.done {
-            events.push(self.event("[DONE]"));
-        }
-        events
+    /// The model that was asked for in the body.
+    pub(super) fn model(&self) -> &str {
+        self.body["model"].as_str().unwrap_or("scripted")
     }
 
-    fn event(&self, data: &str) -> Bytes {
-        let Style { line_end, space, comments, .. } = self.style;
-        let comment = if comments { format!(": keep-alive{line_end}{line_end}") } else { String::new() };
-        let space = if space { " " } else { "" };
-        format!("{comment}data:{space}{data}{line_end}{line_end}").into()
+    /// In OpenAI's words.
+    pub(super) fn finish(&self) -> &str {
+        let calls = self.parts.iter().any(|part| matches!(part, Part::Call { .. }));
+        self.finish.unwrap_or(if calls { "tool_calls" } else { "stop" })
     }
 
-    fn slices<'a>(&'a self, text: &'a str) -> impl Iterator<Item = String> + 'a {
+    pub(super) fn slices<'b>(&self, text: &'b str) -> impl Iterator<Item = String> + use<'b> {
         let mut characters = text.chars().peekable();
+        let piece = self.piece;
         std::iter::from_fn(move || {
             characters.peek()?;
-            Some(characters.by_ref().take(self.piece).collect())
+            Some(characters.by_ref().take(piece).collect())
         })
     }
 
-    fn head(&self, object: &str, request: &Value) -> Map<String, Value> {
-        let model = request["model"].as_str().unwrap_or("scripted");
-        let head = json!({
-            "id": "chatcmpl-1", "object": object, "created": 1_700_000_000, "model": model,
-            "system_fingerprint": "fp_1"
-        });
-        match head {
-            Value::Object(head) => head,
-            _ => Map::new(),
-        }
+    /// The text, all in one.
+    pub(super) fn text(&self) -> String {
+        self.words(|part| if let Part::Text(text) = part { Some(text) } else { None })
     }
 
-    fn finish_reason(&self) -> String {
-        let calls = self.parts.iter().any(|part| matches!(part, Part::Call { .. }));
-        let reason = self.finish.as_deref();
-        reason.unwrap_or(if calls { "tool_calls" } else { "stop" }).to_owned()
+    /// The thoughts, all in one.
+    pub(super) fn thoughts(&self) -> String {
+        self.words(|part| if let Part::Reasoning(_, text) = part { Some(text) } else { None })
     }
 
-    fn count(&self) -> Value {
-        let Count { input, output, cached, reasoning } = self.usage;
-        json!({
-            "prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output,
-            "prompt_tokens_details": {"cached_tokens": cached, "audio_tokens": 0},
-            "completion_tokens_details": {"reasoning_tokens": reasoning, "audio_tokens": 0}
-        })
+    /// What is said in place of an answer.
+    pub(super) fn refusal(&self) -> Option<&str> {
+        self.parts
+            .iter()
+            .find_map(|part| if let Part::Refusal(text) = part { Some(text.as_str()) } else { None })
+    }
+
+    fn words(&self, pick: impl Fn(&Part) -> Option<&String>) -> String {
+        self.parts.iter().filter_map(pick).map(String::as_str).collect()
     }
 }
 
-fn echo(request: &Value) -> String {
-    let schema = &request["response_format"]["json_schema"]["schema"];
-    if schema.is_object() { instance(schema).to_string() } else { "{}".to_owned() }
+/// What a provider signs thoughts with; the checks take no other.
+pub(super) fn signature(text: &str) -> String {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in text.bytes() {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    // In base64 as it stands, because Google's SDK decodes it.
+    format!("sig{hash:016x}A")
 }
 
-fn append(field: &mut Value, text: &str) {
-    *field = format!("{}{text}", field.as_str().unwrap_or_default()).into();
+/// Whether it is one of ours, of whatever text.
+pub(super) fn is_signature(signature: &str) -> bool {
+    signature.strip_prefix("sig").is_some_and(|rest| rest.len() == 17 && rest.ends_with('A'))
+}
+
+fn echo(heard: &Heard) -> Part {
+    if let Some(schema) = &heard.schema {
+        return Part::Text(instance(schema).to_string());
+    }
+    let forced = heard.forced.as_ref().and_then(|name| heard.tools.iter().find(|tool| tool.0 == *name));
+    forced.map_or(Part::Text("{}".to_owned()), |(name, schema)| Part::Call {
+        id: "call_forced".to_owned(),
+        name: name.clone(),
+        arguments: instance(schema).to_string(),
+    })
+}
+
+fn seen(heard: &Heard) -> String {
+    let media =
+        heard.turns.last().map(|turn| turn.media().collect::<Vec<_>>().join("; ")).unwrap_or_default();
+    format!("I see {}", if media.is_empty() { "nothing" } else { &media })
 }

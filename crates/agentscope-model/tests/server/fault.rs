@@ -1,12 +1,11 @@
 //! What goes wrong with a model's server, by name, so that a test can sweep all of it and a program can ask for one.
 
-use super::{Answer, At, Chat, Style, Then, answer::Framing};
+use super::{Answer, At, Chat, Refused, Style, Then, answer::Framing};
 use bytes::Bytes;
-use serde_json::json;
 
 type Fault = (&'static str, fn() -> Answer);
 
-/// Each kind of fault. Those from `crlf` on are no faults of the answer: a good client reads it as it reads any other.
+/// Each kind of fault, in the form of the request's format. Those from `crlf` on are no faults of the answer: a good client reads it as it reads any other.
 pub(crate) const FAULTS: &[Fault] = &[
     ("unauthorized", || error(401, "Incorrect API key provided: sk-***.", "invalid_api_key")),
     ("no-such-model", || error(404, "The model `scripted` does not exist.", "model_not_found")),
@@ -15,7 +14,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     }),
     ("rate-limited", || error(429, "Rate limit reached.", "rate_limit_exceeded")),
     ("rate-limited-seconds", || {
-        error(429, "Rate limit reached.", "rate_limit_exceeded").header("retry-after", "1")
+        Refused::new(429, "rate_limit_exceeded", "Rate limit reached.").wait(1).into()
     }),
     ("rate-limited-date", || {
         // Long past, so that whoever reads it asks again at once.
@@ -31,7 +30,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     ("not-json", || Answer::new(200, "application/json", "upstream said: ok")),
     ("wrong-type", || Answer::new(200, "text/plain", "ok")),
     ("empty", || Answer::new(200, "application/json", "")),
-    ("no-choices", || Answer::json(200, &json!({"id": "chatcmpl-1", "choices": []}))),
+    ("no-choices", || Answer::hollow()),
     ("short-body", || {
         let body = vec![Bytes::from_static(b"{\"id\":\"chatcmpl-1\",\"choices\":[{\"index\":0,")];
         Answer::framed(200, "application/json", Framing::LengthAnd(200), body).then(Then::Close)
@@ -45,34 +44,34 @@ pub(crate) const FAULTS: &[Fault] = &[
     ("silence-after-head", || Answer::text("hi").cut(At::Body(0), Then::Silence)),
     ("silence-in-body", || Answer::from(hello()).cut(At::Percent(50), Then::Silence)),
     ("error-in-band", || {
-        Chat::new().text("Hello").raw(event(ERROR)).style(Style { finish: false, ..Style::default() }).into()
+        let overloaded = Refused::new(503, "overloaded", "The server is overloaded.");
+        Chat::new().text("Hello").error(overloaded).style(Style { finish: false, ..Style::default() }).into()
     }),
     ("error-event", || {
+        // As some servers of OpenAI's chat have it.
         let event = format!("event: error\n{}", event(ERROR));
         Chat::new().text("Hello").raw(event).style(Style { finish: false, ..Style::default() }).into()
     }),
     ("no-finish-no-done", || hello().style(Style { finish: false, done: false, ..Style::default() }).into()),
     ("done-without-finish", || hello().style(Style { finish: false, ..Style::default() }).into()),
-    ("bad-utf8", || {
-        Chat::new().raw(&b"data: {\"choices\":[{\"delta\":{\"content\":\"\xff\xfe\"}}]}\n\n"[..]).into()
-    }),
-    ("bad-event", || Chat::new().raw(event("{\"choices\":[")).into()),
+    ("bad-utf8", || Answer::text("~~").swap(b"~~", b"\xff\xfe")),
+    ("bad-event", || Chat::new().data("{\"choices\":[").into()),
     ("endless-line", || {
         // 40 MiB: a line nobody has to keep.
-        Chat::new().raw(["data: ", &"x".repeat(40 << 20), "\n\n"].concat()).into()
+        Chat::new().data("x".repeat(40 << 20)).into()
     }),
     ("cut-arguments", || Chat::new().call("call_1", "weather", "{\"city\": \"Os").finish("length").into()),
     ("crlf", || hello().style(Style { line_end: "\r\n", ..Style::default() }).into()),
     ("cr", || hello().style(Style { line_end: "\r", ..Style::default() }).into()),
     ("no-space", || hello().style(Style { space: false, ..Style::default() }).into()),
     ("comments", || hello().style(Style { comments: true, ..Style::default() }).into()),
-    ("empty-choices", || Chat::new().raw(event("{\"choices\":[]}")).text("Hello, world.").into()),
+    ("empty-choices", || Chat::new().nothing().text("Hello, world.").into()),
     ("no-done", || hello().style(Style { done: false, usage: false, ..Style::default() }).into()),
     ("finish-then-silence", || {
         Answer::from(hello().style(Style { done: false, usage: false, ..Style::default() }))
             .cut(At::End(5), Then::Silence)
     }),
-    ("no-length", || Answer::framed(200, "text/event-stream", Framing::Close, vec![WHOLE.into()])),
+    ("no-length", || Answer::text("Hello, world.").framing(Framing::Close)),
     ("byte-by-byte", || Answer::from(hello()).by(1)),
 ];
 
@@ -81,9 +80,6 @@ const PAGE: &str =
 
 const ERROR: &str =
     r#"{"error":{"message":"The server is overloaded.","type":"server_error","param":null,"code":503}}"#;
-
-const WHOLE: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hello, world.\"}}]}\n\ndata: \
-                     {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
 
 /// The fault of this name.
 pub(crate) fn fault(name: &str) -> Option<Answer> {
@@ -98,7 +94,6 @@ fn event(data: &str) -> String {
     format!("data: {data}\n\n")
 }
 
-fn error(status: u16, message: &str, code: &str) -> Answer {
-    let body = json!({"error": {"message": message, "type": code, "param": null, "code": code}});
-    Answer::json(status, &body)
+fn error(status: u16, message: &str, code: &'static str) -> Answer {
+    Refused::new(status, code, message).into()
 }

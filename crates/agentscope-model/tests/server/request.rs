@@ -1,5 +1,6 @@
 //! A request as it came in, and reading one from a connection.
 
+use super::{Heard, format};
 use bytes::{Buf, Bytes, BytesMut};
 use serde_json::Value;
 use std::io;
@@ -33,24 +34,29 @@ impl Request {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// The texts of the conversation, `role: words` each.
-    pub(crate) fn transcript(&self) -> Vec<String> {
-        let body = self.json();
-        let messages = body["messages"].as_array().cloned().unwrap_or_default();
-        messages.iter().map(|message| format!("{}: {}", string(&message["role"]), text(message))).collect()
+    /// The value of a field of the query, as it is written there.
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        let (_, query) = self.path.split_once('?')?;
+        query
+            .split('&')
+            .filter_map(|field| field.split_once('='))
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
     }
-}
 
-fn string(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
+    /// The key of `authorization: Bearer KEY`, empty where there is none.
+    pub(super) fn bearer(&self) -> &str {
+        self.header("authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default()
+    }
 
-/// The words of a message, whether its content is a text or a list of parts.
-pub(super) fn text(message: &Value) -> String {
-    match &message["content"] {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().map(|part| string(&part["text"])).collect(),
-        _ => String::new(),
+    /// What it says, in words that are the same for all formats.
+    pub(crate) fn heard(&self) -> Heard {
+        format::of(self).heard(self, &self.json())
+    }
+
+    /// The texts of the conversation, `role: words` each, with a line for each result of a tool.
+    pub(crate) fn transcript(&self) -> Vec<String> {
+        self.heard().turns.iter().map(|turn| format!("{}: {}", turn.role, turn.text())).collect()
     }
 }
 

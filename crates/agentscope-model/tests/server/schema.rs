@@ -21,8 +21,9 @@ fn of(schema: &Value, root: &Value, depth: usize) -> Value {
     if let Some(first) = ["anyOf", "oneOf", "allOf"].iter().find_map(|key| schema[*key].get(0)) {
         return of(first, root, depth + 1);
     }
-    let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str());
-    match kind {
+    // Google writes them in capitals.
+    let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str()).map(str::to_ascii_lowercase);
+    match kind.as_deref() {
         Some("object") => {
             let properties = schema["properties"].as_object().into_iter().flatten();
             properties

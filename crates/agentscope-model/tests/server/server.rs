@@ -1,8 +1,11 @@
-//! A server that speaks the wire of OpenAI's chat completions, by script and with faults.
+//! A server that speaks the wire of every kind of model, on one port, by script and with faults.
 //!
 //! HTTP is written here by hand, because tests need every byte: a body that is cut, a line that comes a byte at a time, a
 //! connection that is reset before the answer. It is shared by the tests, the example `test_server` and the bench of the
 //! facade, each by `#[path = ..] mod server`.
+//!
+//! The path of a request names its format: `format/` has a file for each, which writes answers, and `check/` has one that
+//! refuses what the provider would. A script says what is answered, once for all of them.
 
 #![allow(dead_code, unused_imports, reason = "each of its users needs another part")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
@@ -11,17 +14,23 @@ mod answer;
 mod chat;
 mod check;
 mod fault;
+mod format;
+mod frame;
+mod heard;
 mod request;
+mod scenario;
 mod schema;
 mod wire;
 
 pub(crate) use answer::{Answer, At, Then};
 pub(crate) use chat::{Chat, Count, Style};
 pub(crate) use fault::{FAULTS, fault};
+pub(crate) use format::Refused;
+pub(crate) use heard::{Bit, Heard, Turn};
 pub(crate) use request::Request;
+pub(crate) use scenario::{polite, scenario};
 pub(crate) use schema::instance;
 
-use serde_json::json;
 use std::{
     collections::VecDeque,
     net::SocketAddr,
@@ -51,8 +60,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Answers chat requests by `script` once they pass the checks of a strict server; knows `/v1/models`; gives 401
-    /// without a key, 400 for a wrong request and 404 for other paths, none of which uses up the script.
+    /// Answers the requests of all formats by `script` once they pass the checks of a strict server; lists models and counts
+    /// tokens by itself; gives 401 without a key, 400 for a wrong request and 404 for other paths, each in the format's own
+    /// form, none of which uses up the script.
     pub(crate) fn start(script: impl Script) -> Self {
         Self::start_at(0, script)
     }
@@ -90,9 +100,14 @@ impl Server {
         self.address
     }
 
-    /// The base URL for a client, such as `http://127.0.0.1:4711/v1`.
+    /// The base URL for a client of OpenAI's chat, such as `http://127.0.0.1:4711/v1`.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        self.at("/v1")
+    }
+
+    /// The URL of a path, such as `http://127.0.0.1:4711/api/v1`; without one, `http://127.0.0.1:4711`.
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
     }
 
     /// The latest requests, oldest first; see [`Self::count`] for how many there were.
@@ -155,11 +170,10 @@ impl Script for Vec<Answer> {
         let next = AtomicUsize::new(0);
         Box::new(move |_: &Request| match self.get(next.fetch_add(1, Ordering::SeqCst)) {
             Some(answer) => answer.clone(),
-            None => check::invalid(
-                &format!("the script has {} answers and no more", self.len()),
-                None,
-                Some("script_at_its_end"),
-            ),
+            None => {
+                let message = format!("the script has {} answers and no more", self.len());
+                Refused::new(400, "script_at_its_end", message).into()
+            }
         })
     }
 }
@@ -223,12 +237,4 @@ async fn serve(listener: std::net::TcpListener, seen: Arc<Seen>, mut stopped: on
             Some(ended) = connections.join_next() => ended.unwrap(),
         }
     }
-}
-
-/// The list of models.
-fn models() -> Answer {
-    Answer::json(
-        200,
-        &json!({"object": "list", "data": [{"id": "scripted", "object": "model", "created": 1_700_000_000, "owned_by": "test"}]}),
-    )
 }
