@@ -4,6 +4,8 @@ mod media;
 mod openai;
 mod spec;
 mod sse;
+mod usage;
 
 pub use openai::{OpenAIChatModel, Provider};
 pub use spec::{from_env, from_spec};
+pub use usage::{Budget, BudgetState, Metered, Money, Monitor, Tally, UsageReport};

@@ -18,3 +18,4 @@ mod said;
 #[path = "../server/server.rs"]
 mod server;
 mod server_tests;
+mod usage;
