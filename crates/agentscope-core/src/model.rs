@@ -2,7 +2,7 @@
 
 mod price;
 
-pub use price::{Currency, Price};
+pub use price::{Currency, LongPrice, Price};
 
 use crate::{
     context::Context,

@@ -17,6 +17,8 @@ pub(super) fn spent(usage: Usage, time: Option<Duration>, price: Option<Price>) 
         format!("{} out", count(usage.output_tokens)),
     ];
     parts.extend(time.map(|time| format!("{:.1} s", time.as_secs_f64())));
+    // The usage is that of several calls, of which none may have been a long one.
+    let price = price.map(|price| Price { long: None, ..price });
     parts.extend(price.map(|price| format!("cost {:.4}", price.cost(&usage))));
     parts.join(" · ")
 }

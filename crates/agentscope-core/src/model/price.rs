@@ -39,6 +39,34 @@ pub struct Price {
     pub output: f64,
     /// In which currency; US dollars where nothing is said.
     pub currency: Currency,
+    /// What the whole call costs instead, if its request is long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub long: Option<LongPrice>,
+}
+
+/// What a million tokens cost in a call whose request has more than so many tokens. It is for all tokens of that call.
+///
+/// ```
+/// use agentscope_core::{LongPrice, Price, Usage};
+///
+/// let long = LongPrice { above: 200_000, input: 4.0, output: 18.0, ..LongPrice::default() };
+/// let price = Price { long: Some(long), ..Price::new(2.0, 12.0) };
+/// assert_eq!(price.cost(&Usage::new(200_000, 0)), 0.4);
+/// assert_eq!(price.cost(&Usage::new(250_000, 0)), 1.0);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LongPrice {
+    /// Tokens of a request that is not long yet.
+    pub above: u64,
+    /// For tokens read.
+    pub input: f64,
+    /// For tokens read from the provider's cache; `0` where they cost as much as others.
+    pub cached: f64,
+    /// For tokens put into the provider's cache; `0` where they cost as much as others.
+    pub cache_write: f64,
+    /// For tokens written.
+    pub output: f64,
 }
 
 impl Price {
@@ -65,12 +93,12 @@ impl Price {
         Self { currency, ..self }
     }
 
-    /// What this usage costs, in units of the currency.
+    /// What this usage of one call costs, in units of the currency.
     pub fn cost(&self, usage: &Usage) -> f64 {
         self.cost_nanos(usage) as f64 / NANOS
     }
 
-    /// What this usage costs, in billionths of a unit of the currency, so that sums of many calls stay exact. A price below 0 or
+    /// What this usage of one call costs, in billionths of a unit of the currency, so that sums of many calls stay exact. A price below 0 or
     /// that is no number counts as 0; [`u64::MAX`] is the most.
     ///
     /// ```
@@ -85,12 +113,19 @@ impl Price {
     pub fn cost_nanos(&self, usage: &Usage) -> u64 {
         let cached = usage.cached_tokens.min(usage.input_tokens);
         let written = usage.cache_write_tokens.min(usage.input_tokens - cached);
-        let own = |price: f64| if price > 0.0 { price } else { self.input };
+        let price = match self.long {
+            Some(long) if usage.input_tokens > long.above => {
+                let LongPrice { input, cached, cache_write, output, .. } = long;
+                Self { input, cached, cache_write, output, ..*self }
+            }
+            _ => *self,
+        };
+        let own = |own: f64| if own > 0.0 { own } else { price.input };
         let parts = [
-            (usage.input_tokens - cached - written, self.input),
-            (cached, own(self.cached)),
-            (written, own(self.cache_write)),
-            (usage.output_tokens, self.output),
+            (usage.input_tokens - cached - written, price.input),
+            (cached, own(price.cached)),
+            (written, own(price.cache_write)),
+            (usage.output_tokens, price.output),
         ];
         let rate = |price: f64| u128::from((price * NANOS).round() as u64);
         let costs = parts.map(|(tokens, price)| u128::from(tokens).saturating_mul(rate(price)));
