@@ -33,6 +33,9 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../../../README_zh.md")]
     struct ReadmeZh;
+    #[cfg(feature = "model")]
+    #[doc = include_str!("../../../docs/budgets.md")]
+    struct Budgets;
     #[cfg(feature = "console")]
     #[doc = include_str!("../../../docs/console.md")]
     struct Console;

@@ -14,6 +14,7 @@ mod chat;
 mod needs_aimock;
 mod needs_llama;
 mod needs_openai_python;
+mod runs;
 mod said;
 #[path = "../server/server.rs"]
 mod server;
