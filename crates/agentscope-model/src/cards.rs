@@ -7,6 +7,7 @@ use std::{
     cmp::Reverse,
     collections::BTreeMap,
     env,
+    ffi::OsString,
     path::Path,
     sync::{Arc, OnceLock},
 };
@@ -79,11 +80,14 @@ struct Entry {
 /// Those of [`ModelCards::extended_with`], for that file.
 pub fn cards() -> Result<&'static ModelCards> {
     static CARDS: OnceLock<Result<ModelCards>> = OnceLock::new();
-    let read = || match env::var_os(VARIABLE).filter(|path| !path.is_empty()) {
+    CARDS.get_or_init(|| of_program(env::var_os(VARIABLE))).as_ref().map_err(Error::clone)
+}
+
+fn of_program(path: Option<OsString>) -> Result<ModelCards> {
+    match path.filter(|path| !path.is_empty()) {
         Some(path) => ModelCards::builtin().extended_with(path).map_err(|error| error.context(VARIABLE)),
         None => Ok(ModelCards::builtin().clone()),
-    };
-    CARDS.get_or_init(read).as_ref().map_err(Error::clone)
+    }
 }
 
 /// What is known of a model. A file that cannot be read is passed over; whoever can tell so calls [`cards`].

@@ -127,6 +127,24 @@ impl Monitor {
         self.books().report()
     }
 
+    /// Adds what another monitor has counted, such as the one of this program before it was started anew. What was used of its
+    /// budgets is used of the same budgets here, which are to be set before; a budget for a time begins a new time with it.
+    ///
+    /// ```
+    /// use agentscope_model::{Budget, Monitor, UsageReport};
+    ///
+    /// # fn main() -> agentscope_core::Result<()> {
+    /// let kept = serde_json::to_string(&Monitor::new().report())?; // when the program ends
+    ///
+    /// let monitor = Monitor::new();
+    /// monitor.limit(Budget::tokens(1_000_000))?;
+    /// monitor.restore(&serde_json::from_str(&kept)?);
+    /// # Ok(()) }
+    /// ```
+    pub fn restore(&self, report: &UsageReport) {
+        self.books().restore(report, Instant::now());
+    }
+
     fn admit(
         &self,
         caller: &Caller,

@@ -104,6 +104,20 @@ fn a_file_of_your_own_comes_first_and_says_only_what_is_different() {
 }
 
 #[test]
+fn the_file_that_the_variable_names_is_part_of_the_program_s_cards() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cards.json");
+    std::fs::write(&path, r#"{"vllm": [{"model": "Qwen/*", "context_size": 32768}]}"#).unwrap();
+    let cards = of_program(Some(path.clone().into())).unwrap();
+    assert_eq!(cards.lookup("vllm", "Qwen/Qwen3-8B").unwrap().context_size, 32_768);
+    assert!(of_program(Some(OsString::new())).unwrap().lookup("vllm", "Qwen/Qwen3-8B").is_none());
+    std::fs::write(&path, r#"{"vllm": [{"model": "m", "contextsize": 1}]}"#).unwrap();
+    let error = of_program(Some(path.into())).unwrap_err();
+    assert!(error.message().starts_with("AGENTSCOPE_MODEL_CARDS: model cards of "), "{error}");
+    assert!(error.message().ends_with("no field `contextsize`: did you mean `context_size`?"), "{error}");
+}
+
+#[test]
 fn what_is_wrong_is_told_with_file_entry_and_field() {
     let told = |json: &str| {
         let error = ModelCards::default().extended_with_json("cards.json", json).unwrap_err();
@@ -142,6 +156,8 @@ fn what_is_wrong_is_told_with_file_entry_and_field() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn no_file_and_no_name_makes_it_panic(json in any::<String>(), provider in "[a-z]{0,3}", model in any::<String>()) {
         drop(ModelCards::default().extended_with_json("any", &json));

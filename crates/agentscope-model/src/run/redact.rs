@@ -172,6 +172,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn no_text_makes_it_panic_and_no_key_is_left(before in any::<String>(), key in "[A-Za-z0-9]{24}", after in any::<String>()) {
             let key = format!("sk-{key}");

@@ -102,7 +102,7 @@ impl Budget {
         Self { scope: Scope::One(Kind::Agent, name.into()), ..self }
     }
 
-    /// For this conversation.
+    /// For this conversation, by the name that [`Context::path`](agentscope_core::Context::path) has for it.
     #[must_use]
     pub fn session(self, name: impl Into<Name>) -> Self {
         Self { scope: Scope::One(Kind::Session, name.into()), ..self }

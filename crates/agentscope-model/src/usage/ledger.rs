@@ -230,6 +230,31 @@ impl Ledger {
         }
     }
 
+    pub(super) fn restore(&mut self, report: &UsageReport, now: Instant) {
+        self.total += &report.total;
+        for (tallies, more) in [
+            (&mut self.models, &report.models),
+            (&mut self.agents, &report.agents),
+            (&mut self.sessions, &report.sessions),
+        ] {
+            for (name, tally) in more {
+                let name = known_or_other(tallies, name, self.most_names);
+                *tallies.entry(name).or_default() += tally;
+            }
+        }
+        for state in report.budgets.iter().filter(|state| state.used > 0) {
+            let Some(watched) = self.budgets.iter_mut().find(|it| it.budget.is_about(&state.budget)) else {
+                continue;
+            };
+            let name = state.of.clone().unwrap_or_default();
+            let name = known_or_other(&watched.accounts, &name, self.most_names.max(1));
+            let account = watched.accounts.entry(name).or_default();
+            account.begin(watched.budget.window(), now);
+            account.used = account.used.saturating_add(state.used);
+            account.told = account.used as f64 / watched.limit as f64;
+        }
+    }
+
     pub(super) fn report(&self) -> UsageReport {
         let sorted = |tallies: &HashMap<Name, Tally>| {
             tallies.iter().map(|(name, tally)| (name.clone(), tally.clone())).collect()

@@ -8,12 +8,8 @@ use agentscope_core::{
 };
 use agentscope_model::{Budget, Monitor, Tally, UsageReport};
 use futures_util::{StreamExt, future::join_all, stream};
-use proptest::prelude::*;
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::time::{advance, sleep};
@@ -431,68 +427,26 @@ async fn a_metered_model_is_a_model() {
     .await;
 }
 
-/// A call whose answer waits until it may end.
-#[derive(Clone)]
-struct Gate {
-    open: Arc<AtomicBool>,
-    cost: u64,
-}
-
-fn gated(gate: Gate) -> ModelStream {
-    let mut left = vec![Ok(ModelDelta::Finish { reason: FinishReason::Stop }), Ok(usage(gate.cost, 0))];
-    stream::poll_fn(move |_| match gate.open.load(Relaxed) {
-        true => std::task::Poll::Ready(left.pop()),
-        false => std::task::Poll::Pending,
-    })
-    .boxed()
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
-    /// Calls begin and end in any order and cost anything; a third of them is dropped.
-    #[test]
-    fn a_limit_is_exceeded_by_no_more_than_the_calls_under_way(
-        limit in 1_u64..5_000,
-        steps in prop::collection::vec((any::<bool>(), 0_u64..2_000, any::<prop::sample::Index>(), 0..3), 1..120),
-    ) {
+#[tokio::test(start_paused = true)]
+async fn what_was_used_before_a_restart_stays_used() {
+    let limited = || {
         let monitor = Monitor::new();
-        monitor.limit(Budget::tokens(limit)).unwrap();
-        let next: Arc<Mutex<Option<Gate>>> = Arc::default();
-        let gates = Arc::clone(&next);
-        let model = monitor.meter(made(move || gated(gates.lock().unwrap().take().unwrap())));
-        let mut task = std::task::Context::from_waker(std::task::Waker::noop());
-        let mut under_way: Vec<(Gate, ModelStream)> = Vec::new();
-        let mut widest = 0;
-        for (begin, cost, which, drop_it) in steps {
-            let before = monitor.report().budgets[0].clone();
-            if begin || under_way.is_empty() {
-                let gate = Gate { open: Arc::default(), cost };
-                *next.lock().unwrap() = Some(gate.clone());
-                let mut answer = model.call(ask(), Context::new());
-                let refused = matches!(answer.poll_next_unpin(&mut task), std::task::Poll::Ready(Some(Err(_))));
-                prop_assert_eq!(refused, before.used + before.reserved >= limit);
-                if !refused {
-                    under_way.push((gate, answer));
-                    // Dropped, it is estimated as the 100 tokens of its request.
-                    let open: u64 = under_way.iter().map(|(gate, _)| gate.cost.max(100)).sum();
-                    widest = widest.max(open);
-                }
-            } else {
-                let (gate, mut answer) = under_way.swap_remove(which.index(under_way.len()));
-                gate.open.store(drop_it > 0, Relaxed);
-                while let std::task::Poll::Ready(Some(_)) = answer.poll_next_unpin(&mut task) {}
-                drop(answer);
-                let cost = if drop_it > 0 { gate.cost } else { 100 };
-                prop_assert_eq!(monitor.report().budgets[0].used, before.used + cost);
-            }
-        }
-        for (gate, mut answer) in under_way {
-            gate.open.store(true, Relaxed);
-            while let std::task::Poll::Ready(Some(_)) = answer.poll_next_unpin(&mut task) {}
-        }
-        let end = monitor.report().budgets[0].clone();
-        prop_assert!(end.used < limit + widest, "{} of {limit} and {widest}", end.used);
-        prop_assert_eq!(end.reserved, 0);
-    }
+        monitor.limit(Budget::calls(3).each_session().per(Duration::from_secs(60))).unwrap();
+        monitor.limit(Budget::tokens(100)).unwrap();
+        monitor.price("m", Price::new(1.0, 1.0));
+        let model = monitor.meter(saying("m", vec![usage(10, 10)]));
+        (monitor, model)
+    };
+    let (before, model) = limited();
+    outcome(&model).await.unwrap();
+    outcome(&model).await.unwrap();
+    let kept = serde_json::to_string(&before.report()).unwrap();
+    let (after, model) = limited();
+    after.restore(&serde_json::from_str(&kept).unwrap());
+    assert_eq!(after.report(), before.report());
+    outcome(&model).await.unwrap();
+    assert!(outcome(&model).await.unwrap_err().message().contains("3 calls for each session"));
+    advance(Duration::from_secs(60)).await;
+    outcome(&model).await.unwrap();
+    assert_eq!(after.report().budgets[1].used, 80);
 }
