@@ -79,7 +79,7 @@ type Tools = Box<dyn Fn() -> BoxFuture<'static, Result<Vec<Arc<ToolSpec>>>> + Se
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
 /// let echo = agent_fn("Echo", |msgs, _| async move { Ok(Msg::assistant("Echo", msgs[0].text())) });
-/// console(echo).history(".echo_history").price(Price { input: 0.4, cached: 0.1, output: 1.2 }).await
+/// console(echo).history(".echo_history").price(Price::new(0.4, 1.2).cached(0.1)).await
 /// # }
 /// ```
 #[must_use = "a console does nothing until it is awaited"]

@@ -41,8 +41,8 @@ pub use message::{
 };
 pub use middleware::{CompactRequest, Compaction, Middleware, Next, Permission, PermissionRequest};
 pub use model::{
-    ChatModel, FinishReason, IntoAnswer, ModelCard, ModelDelta, ModelOptions, ModelRequest, ModelStream,
-    Price, ToolChoice, Transcript, model_fn,
+    ChatModel, Currency, FinishReason, IntoAnswer, LongPrice, ModelCard, ModelDelta, ModelOptions,
+    ModelRequest, ModelStream, Price, ToolChoice, Transcript, model_fn,
 };
 pub use place::{Host, Place};
 pub use secret::Secret;

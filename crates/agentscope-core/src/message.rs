@@ -131,14 +131,21 @@ pub enum Finish {
 #[serde(default)]
 #[non_exhaustive]
 pub struct Usage {
-    /// Tokens read, those from the provider's cache included.
+    /// Tokens read, those from the provider's cache and those put into it included.
     pub input_tokens: u64,
     /// Tokens written, thinking included.
     pub output_tokens: u64,
     /// Of the tokens read, those that came from the provider's cache.
     pub cached_tokens: u64,
+    /// Of the tokens read, those that were put into the provider's cache, where it has a price for that.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cache_write_tokens: u64,
     /// Of the tokens written, those that were thinking.
     pub reasoning_tokens: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Usage {
@@ -154,6 +161,7 @@ impl AddAssign for Usage {
         self.input_tokens = sum(self.input_tokens, more.input_tokens);
         self.output_tokens = sum(self.output_tokens, more.output_tokens);
         self.cached_tokens = sum(self.cached_tokens, more.cached_tokens);
+        self.cache_write_tokens = sum(self.cache_write_tokens, more.cache_write_tokens);
         self.reasoning_tokens = sum(self.reasoning_tokens, more.reasoning_tokens);
     }
 }

@@ -1,5 +1,9 @@
 //! Models: what turns a conversation into the next thing to say or to do.
 
+mod price;
+
+pub use price::{Currency, LongPrice, Price};
+
 use crate::{
     context::Context,
     error::Result,
@@ -89,27 +93,6 @@ pub struct ModelCard {
     /// Further fields.
     #[serde(flatten)]
     pub extra: Extra,
-}
-
-/// What a million tokens cost, in the provider's currency.
-///
-/// ```
-/// use agentscope_core::{ModelCard, Price};
-///
-/// let mut card = ModelCard::new("qwen3");
-/// card.price = Some(Price { input: 0.4, cached: 0.1, output: 1.2 });
-/// assert_eq!(serde_json::to_value(&card)?["price"]["output"], 1.2);
-/// # Ok::<_, serde_json::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Price {
-    /// For tokens read.
-    pub input: f64,
-    /// For tokens read from the provider's cache.
-    pub cached: f64,
-    /// For tokens written.
-    pub output: f64,
 }
 
 impl ModelCard {

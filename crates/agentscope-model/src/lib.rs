@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod anthropic;
+mod cards;
 mod configs;
 mod conversation;
 mod dashscope;
@@ -11,10 +12,13 @@ mod nearest;
 mod openai;
 mod post_api;
 mod resilience;
+mod run;
 mod spec;
+mod usage;
 mod wire;
 
 pub use anthropic::AnthropicChatModel;
+pub use cards::{ModelCards, cards};
 pub use configs::{Api, Configs, Details, ModelConfig, Purpose};
 pub use dashscope::DashScopeChatModel;
 pub use gemini::GeminiChatModel;
@@ -25,4 +29,6 @@ pub use resilience::{
     ConcurrencyLimiter, DirectoryAnswers, Fallback, Hedge, MemoryAnswers, RateLimit, RateLimiter, Resilient,
     Retry, RetryBudget, RetryPolicy, TimeLimits, Timeouts,
 };
+pub use run::{Logged, RunDir, RunSummary};
 pub use spec::{from_env, from_spec};
+pub use usage::{Budget, BudgetState, Metered, Money, Monitor, Tally, UsageReport};

@@ -35,6 +35,9 @@ mod pages {
     struct ReadmeZh;
     #[doc = include_str!("../../../docs/configurations.md")]
     struct Configurations;
+    #[cfg(feature = "model")]
+    #[doc = include_str!("../../../docs/budgets.md")]
+    struct Budgets;
     #[cfg(feature = "console")]
     #[doc = include_str!("../../../docs/console.md")]
     struct Console;

@@ -17,17 +17,10 @@ pub(super) fn spent(usage: Usage, time: Option<Duration>, price: Option<Price>) 
         format!("{} out", count(usage.output_tokens)),
     ];
     parts.extend(time.map(|time| format!("{:.1} s", time.as_secs_f64())));
-    parts.extend(price.map(|price| format!("cost {:.4}", cost(usage, price))));
+    // The usage is that of several calls, of which none may have been a long one.
+    let price = price.map(|price| Price { long: None, ..price });
+    parts.extend(price.map(|price| format!("cost {:.4}", price.cost(&usage))));
     parts.join(" · ")
-}
-
-/// In the currency of the price.
-fn cost(usage: Usage, price: Price) -> f64 {
-    let tokens = |count: u64| count as f64 / MILLION;
-    let cached = usage.cached_tokens.min(usage.input_tokens);
-    tokens(usage.input_tokens - cached) * price.input
-        + tokens(cached) * price.cached
-        + tokens(usage.output_tokens) * price.output
 }
 
 fn count(tokens: u64) -> String {
@@ -46,8 +39,7 @@ mod tests {
     fn cached_tokens_cost_their_own_price() {
         let mut usage = Usage::new(1_000_000, 500_000);
         usage.cached_tokens = 400_000;
-        let price = Price { input: 1.0, cached: 0.1, output: 2.0 };
-        assert!((cost(usage, price) - 1.64).abs() < 1e-9);
+        let price = Price::new(1.0, 2.0).cached(0.1);
         let line = spent(usage, Some(Duration::from_millis(3210)), Some(price));
         assert_eq!(line, "1.0M tokens in (400.0k cached) · 500.0k out · 3.2 s · cost 1.6400");
         assert_eq!(spent(Usage::new(999, 1), None, None), "999 tokens in · 1 out");

@@ -51,7 +51,7 @@ async fn talk(agent: impl Agent, lines: &[&str], sample: Option<&str>) -> String
     let Console { agent, tools, .. } = console(agent);
     let mut talk = Talk::new(agent, Box::new(Typing(receiver)), screen, never);
     talk.tools = tools;
-    talk.price = Some(Price { input: 1.0, cached: 0.5, output: 2.0 });
+    talk.price = Some(Price::new(1.0, 2.0).cached(0.5));
     talk.run(sample.map(str::to_owned)).await.unwrap();
     let mut text = String::new();
     read.read_to_string(&mut text).await.unwrap();

@@ -12,13 +12,16 @@ mod aimock;
 mod bad_input;
 mod chat;
 mod configs;
+mod interleaved;
 mod needs_aimock;
 mod needs_llama;
 mod needs_openai_python;
 mod needs_sdks_python;
 mod resilience;
+mod runs;
 mod said;
 mod sdk;
 #[path = "../server/server.rs"]
 mod server;
 mod server_tests;
+mod usage;
