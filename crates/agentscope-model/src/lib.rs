@@ -1,9 +1,21 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "embedding")]
+mod embedding;
+#[cfg(any(feature = "embedding", feature = "image"))]
+mod json_call;
 mod media;
 mod openai;
+#[cfg(any(feature = "embedding", feature = "image"))]
+mod picture;
 mod spec;
 mod sse;
+
+#[cfg(feature = "embedding")]
+pub use embedding::{
+    CachedEmbedder, DashScopeMultiModalEmbedding, DashScopeTextEmbedding, GeminiTextEmbedding,
+    OllamaTextEmbedding, OpenAITextEmbedding, VectorCache, embedder_from_spec,
+};
 
 pub use openai::{OpenAIChatModel, Provider};
 pub use spec::{from_env, from_spec};
