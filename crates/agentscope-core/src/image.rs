@@ -59,7 +59,7 @@ pub trait ImageModel: Send + Sync + 'static {
 #[serde(default)]
 #[non_exhaustive]
 pub struct ImageRequest {
-    /// What to draw. Empty with a picture: a variation of it.
+    /// What to draw, or how the pictures are to be changed.
     pub prompt: String,
     /// Pictures to start from.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "embedding")]
 mod embedding;
+#[cfg(feature = "image")]
+mod image;
 #[cfg(any(feature = "embedding", feature = "image"))]
 mod json_call;
 mod media;
@@ -17,5 +19,7 @@ pub use embedding::{
     OllamaTextEmbedding, OpenAITextEmbedding, VectorCache, embedder_from_spec,
 };
 
+#[cfg(feature = "image")]
+pub use image::{DashScopeImageModel, OpenAIImageModel, fetch_image, save_image};
 pub use openai::{OpenAIChatModel, Provider};
 pub use spec::{from_env, from_spec};

@@ -87,6 +87,6 @@ mod tests {
             error.message(),
             "`http://localhost:8000/v1` does not name a model: add `#NAME`, a name that its /models lists"
         );
-        assert!(refused("http://#a").message().starts_with("`http:` is no base URL of an API"));
+        assert!(refused("http://#a").message().starts_with("`http://` is no base URL of an API"));
     }
 }

@@ -11,6 +11,12 @@
 mod aimock;
 mod bad_input;
 mod chat;
+#[cfg(feature = "embedding")]
+mod embedding;
+#[cfg(feature = "embedding")]
+mod embedding_cache;
+#[cfg(feature = "image")]
+mod image;
 mod needs_aimock;
 mod needs_llama;
 mod needs_openai_python;
