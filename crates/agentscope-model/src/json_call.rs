@@ -16,7 +16,8 @@ use agentscope_net::{
     reqwest::{
         Request, Response,
         header::{
-            AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+            AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+            RETRY_AFTER,
         },
     },
     shown, trouble,
@@ -97,7 +98,12 @@ impl From<Error> for Failure {
 
 impl Endpoint {
     /// Key and address are found in the variables of the service.
-    pub(crate) fn new(service: &'static Service, model: impl Into<Name>, timeout: Duration, limit: usize) -> Self {
+    pub(crate) fn new(
+        service: &'static Service,
+        model: impl Into<Name>,
+        timeout: Duration,
+        limit: usize,
+    ) -> Self {
         let key = service.keys.iter().find_map(|name| variable(name));
         let base_url = variable(service.base_url_variable).unwrap_or_else(|| service.base_url.to_owned());
         Self {
@@ -202,14 +208,17 @@ impl Endpoint {
 
     /// An answer as what it should be.
     pub(crate) fn read<T: DeserializeOwned>(&self, answer: &[u8]) -> Result<T> {
-        serde_json::from_slice(answer).map_err(|error| {
-            self.without_secrets(self.server(self.peer()).no_answer(answer, &error))
-        })
+        serde_json::from_slice(answer)
+            .map_err(|error| self.without_secrets(self.server(self.peer()).no_answer(answer, &error)))
     }
 
     /// An answer that cannot be true.
     pub(crate) fn nonsense(&self, why: impl std::fmt::Display) -> Error {
-        let message = format!("{} answered for `{}` with {why}: check the address and the model", self.peer(), self.model);
+        let message = format!(
+            "{} answered for `{}` with {why}: check the address and the model",
+            self.peer(),
+            self.model
+        );
         Error::new(ErrorKind::Protocol, message)
     }
 
@@ -234,7 +243,11 @@ impl Endpoint {
             let in_time = wait <= RETRY_AFTER_LIMIT && cx.time_left().is_none_or(|left| wait < left);
             if !again || tries >= self.retries || !in_time {
                 let error = self.without_secrets(error);
-                return Err(if tries == 0 { error } else { error.context(format!("asked {} times", tries + 1)) });
+                return Err(if tries == 0 {
+                    error
+                } else {
+                    error.context(format!("asked {} times", tries + 1))
+                });
             }
             sleep(wait).await;
         }
@@ -259,7 +272,11 @@ impl Endpoint {
             answer.map_err(|error| Failure { again: self.again && error.is_retryable(), error })
         };
         timeout(limit, answer).await.unwrap_or_else(|_| {
-            let more = if limit < self.timeout { "the deadline was reached" } else { "allow more by `.timeout(..)`" };
+            let more = if limit < self.timeout {
+                "the deadline was reached"
+            } else {
+                "allow more by `.timeout(..)`"
+            };
             let message =
                 format!("{peer} had no answer for `{}` after {} s: {more}", self.model, limit.as_secs_f64());
             // The model may be at work: asked again, it would do the work twice.
@@ -281,7 +298,8 @@ impl Endpoint {
             trouble(error, peer).context(format!("the answer of `{}` broke off", self.model))
         })? {
             if whole.len() + chunk.len() > self.limit {
-                let message = format!("the answer of {peer} has more than {} bytes: ask for less at once", self.limit);
+                let message =
+                    format!("the answer of {peer} has more than {} bytes: ask for less at once", self.limit);
                 return Err(Error::new(ErrorKind::Protocol, message));
             }
             whole.extend_from_slice(&chunk);
@@ -304,7 +322,12 @@ impl Endpoint {
             }
         };
         drop(timeout(ERROR_TIMEOUT, read).await);
-        self.server(peer).refused(&Refusal { status, retry_after: wait, location: location.as_deref(), body: &body })
+        self.server(peer).refused(&Refusal {
+            status,
+            retry_after: wait,
+            location: location.as_deref(),
+            body: &body,
+        })
     }
 
     fn server<'a>(&'a self, address: &'a str) -> Server<'a> {
@@ -334,7 +357,11 @@ impl Endpoint {
             let message = format!(
                 "`{}` is no base URL of an API ({why}): give one such as {}",
                 self.shown(),
-                if self.service.base_url.is_empty() { "http://localhost:8000/v1" } else { self.service.base_url }
+                if self.service.base_url.is_empty() {
+                    "http://localhost:8000/v1"
+                } else {
+                    self.service.base_url
+                }
             );
             Error::new(ErrorKind::InvalidInput, message)
         };
@@ -368,14 +395,18 @@ impl Endpoint {
                 }
             }
             None if service.needs_key && self.base_url == service.base_url => {
-                let message = format!("model `{}` needs {variable}: set it or pass `.api_key(..)`", self.model);
+                let message =
+                    format!("model `{}` needs {variable}: set it or pass `.api_key(..)`", self.model);
                 return Err(Error::new(ErrorKind::Unauthorized, message));
             }
             None => {}
         }
         for (name, value) in &self.headers {
             let known: HeaderName = name.parse().map_err(|_| {
-                Error::new(ErrorKind::InvalidInput, format!("`{name}` is no name of an HTTP header: correct it"))
+                Error::new(
+                    ErrorKind::InvalidInput,
+                    format!("`{name}` is no name of an HTTP header: correct it"),
+                )
             })?;
             headers.insert(known, secret_value(value.expose(), name)?);
         }

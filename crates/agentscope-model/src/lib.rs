@@ -12,6 +12,7 @@ mod openai;
 mod picture;
 mod spec;
 mod sse;
+pub mod tokens;
 
 #[cfg(feature = "embedding")]
 pub use embedding::{

@@ -31,7 +31,12 @@ pub(crate) async fn bytes(media: &Media, guard: Guard) -> Result<(String, Vec<u8
     let url = match &media.source {
         Source::Base64 { data, .. } => return Ok((known, STANDARD.decode(data).map_err(|_| no_base64())?)),
         Source::Url { url, .. } => url,
-        _ => return Err(Error::new(ErrorKind::InvalidInput, "a picture comes from where nobody knows: give its bytes")),
+        _ => {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "a picture comes from where nobody knows: give its bytes",
+            ));
+        }
     };
     if let Some(data) = url.strip_prefix("data:") {
         let (head, data) = data.split_once(',').unwrap_or_default();
@@ -53,7 +58,9 @@ async fn read(path: String) -> Result<Vec<u8>> {
             .and_then(|file| file.take(FILE_LIMIT as u64 + 1).read_to_end(&mut bytes))
             .map_err(|error| Error::from(error).context(format!("the file `{path}` cannot be read")))?;
         if bytes.len() > FILE_LIMIT {
-            let message = format!("the file `{path}` has more than {FILE_LIMIT} bytes: give a smaller one, or an address");
+            let message = format!(
+                "the file `{path}` has more than {FILE_LIMIT} bytes: give a smaller one, or an address"
+            );
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
         Ok(bytes)

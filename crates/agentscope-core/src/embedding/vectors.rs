@@ -140,10 +140,7 @@ mod tests {
         assert!(Embeddings::new(3, vec![0.0; 7]).is_err());
         assert!(Embeddings::new(0, vec![0.0]).is_err());
         let error = Embeddings::from_rows([vec![1.0, 2.0], vec![1.0]]).unwrap_err();
-        assert_eq!(
-            error.message(),
-            "vector 1 has 1 numbers, and the first 2: give vectors of one length"
-        );
+        assert_eq!(error.message(), "vector 1 has 1 numbers, and the first 2: give vectors of one length");
         assert!(Embeddings::from_rows([Vec::new()]).is_err());
     }
 

@@ -67,10 +67,7 @@ mod tests {
     use super::*;
     use agentscope_core::{Error, ErrorKind};
     use proptest::prelude::*;
-    use std::{
-        cell::Cell,
-        time::Duration,
-    };
+    use std::{cell::Cell, time::Duration};
     use tokio::time::{Instant, sleep};
 
     proptest! {

@@ -72,7 +72,12 @@ impl<E: Embedder> CachedEmbedder<E> {
             asked.inputs = part.iter().filter_map(|(at, _)| req.inputs.get(*at).cloned()).collect();
             let vectors = self.embedder.embed(asked, cx.clone()).await?;
             if vectors.len() != part.len() {
-                let message = format!("`{}` gave {} vectors for {} inputs", self.card().name, vectors.len(), part.len());
+                let message = format!(
+                    "`{}` gave {} vectors for {} inputs",
+                    self.card().name,
+                    vectors.len(),
+                    part.len()
+                );
                 return Err(Error::new(ErrorKind::Protocol, message));
             }
             *usage += vectors.usage;
@@ -133,7 +138,10 @@ impl<E: Embedder> Embedder for CachedEmbedder<E> {
 fn missing(keys: &[Option<Key>], found: &[Option<Vec<f32>>]) -> Vec<(usize, Option<Key>)> {
     let mut seen = std::collections::HashSet::new();
     let missing = keys.iter().zip(found).enumerate().filter(|(_, (_, found))| found.is_none());
-    missing.filter(|(_, (key, _))| key.is_none_or(|key| seen.insert(key))).map(|(at, (key, _))| (at, *key)).collect()
+    missing
+        .filter(|(_, (key, _))| key.is_none_or(|key| seen.insert(key)))
+        .map(|(at, (key, _))| (at, *key))
+        .collect()
 }
 
 /// Gives inputs that are the same the vector that one of them has.

@@ -83,7 +83,8 @@ impl DashScopeMultiModalEmbedding {
     /// A model such as `multimodal-embedding-v1`.
     pub fn new(model: impl Into<String>) -> Self {
         let settings = Settings::new(&DASHSCOPE, model.into(), &MULTIMODAL, 1);
-        Self(Arc::new(settings)).describe(|card| card.input_types = ["image/*", "video/*"].map(str::to_owned).to_vec())
+        Self(Arc::new(settings))
+            .describe(|card| card.input_types = ["image/*", "video/*"].map(str::to_owned).to_vec())
     }
 
     pub(super) fn check(&self) -> Result<()> {
@@ -92,7 +93,9 @@ impl DashScopeMultiModalEmbedding {
 
     /// Whether a model is known to be one of these.
     pub(super) fn is_one(model: &str) -> bool {
-        MULTIMODAL.iter().any(|known| model.starts_with(known.name)) || model.contains("vision") || model.contains("-vl-")
+        MULTIMODAL.iter().any(|known| model.starts_with(known.name))
+            || model.contains("vision")
+            || model.contains("-vl-")
     }
 }
 

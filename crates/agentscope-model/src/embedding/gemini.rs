@@ -46,7 +46,8 @@ impl GeminiTextEmbedding {
         let settings = Settings::new(&GEMINI, model.into(), &KNOWN, MAX_BATCH);
         let all = settings.card.name.starts_with("gemini-embedding-2");
         let types: &[&str] = if all { &["image/*", "audio/*", "video/*", "application/pdf"] } else { &[] };
-        Self(Arc::new(settings)).describe(|card| card.input_types = types.iter().map(|it| (*it).to_owned()).collect())
+        Self(Arc::new(settings))
+            .describe(|card| card.input_types = types.iter().map(|it| (*it).to_owned()).collect())
     }
 
     pub(super) fn check(&self) -> Result<()> {
@@ -75,7 +76,12 @@ struct Cost {
 }
 
 /// <https://ai.google.dev/api/embeddings#method:-models.batchembedcontents>
-async fn ask(settings: &Settings, req: &EmbedRequest, batch: &[ContentBlock], cx: &Context) -> Result<Answer> {
+async fn ask(
+    settings: &Settings,
+    req: &EmbedRequest,
+    batch: &[ContentBlock],
+    cx: &Context,
+) -> Result<Answer> {
     let name = settings.card.name.trim_start_matches("models/");
     let mut requests = Vec::with_capacity(batch.len());
     for input in batch {
@@ -85,7 +91,8 @@ async fn ask(settings: &Settings, req: &EmbedRequest, batch: &[ContentBlock], cx
     let path = format!("models/{name}:batchEmbedContents");
     let report: Report = settings.endpoint.post(cx, &path, &[], body).await?;
     let cut = settings.dimensions.is_some_and(|it| it != WHOLE);
-    let vectors = report.embeddings.into_iter().map(|row| if cut { of_length_one(row.values.0) } else { row.values.0 });
+    let vectors =
+        report.embeddings.into_iter().map(|row| if cut { of_length_one(row.values.0) } else { row.values.0 });
     Ok(Answer {
         vectors: vectors.enumerate().collect(),
         usage: Usage::new(report.usage.unwrap_or_default().prompt_token_count, 0),

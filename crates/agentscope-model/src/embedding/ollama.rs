@@ -47,7 +47,12 @@ struct Report {
 }
 
 /// <https://github.com/ollama/ollama/blob/main/docs/api.md#generate-embeddings>
-async fn ask(settings: &Settings, req: &EmbedRequest, batch: &[ContentBlock], cx: &Context) -> Result<Answer> {
+async fn ask(
+    settings: &Settings,
+    req: &EmbedRequest,
+    batch: &[ContentBlock],
+    cx: &Context,
+) -> Result<Answer> {
     let mut body = Map::new();
     body.insert("model".into(), settings.card.name.as_str().into());
     body.insert("input".into(), texts(batch).collect());

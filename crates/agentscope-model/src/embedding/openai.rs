@@ -57,7 +57,9 @@ impl OpenAITextEmbedding {
     pub fn compatible(base_url: impl AsRef<str>, model: impl Into<String>) -> Self {
         let (url, model) = (base_url.as_ref(), model.into());
         let spec = format!("{}#{model}", shown(url));
-        Self::of(&OTHER, model).change(|settings| settings.endpoint.set_address(url)).describe(|card| card.spec = spec)
+        Self::of(&OTHER, model)
+            .change(|settings| settings.endpoint.set_address(url))
+            .describe(|card| card.spec = spec)
     }
 
     pub(super) fn of(service: &'static Service, model: String) -> Self {
@@ -92,10 +94,16 @@ struct Cost {
     prompt_tokens: u64,
 }
 
-async fn ask(settings: &Settings, req: &EmbedRequest, batch: &[ContentBlock], cx: &Context) -> Result<Answer> {
+async fn ask(
+    settings: &Settings,
+    req: &EmbedRequest,
+    batch: &[ContentBlock],
+    cx: &Context,
+) -> Result<Answer> {
     let body = &body(settings, req, batch);
     let endpoint = &settings.endpoint;
-    let create = |client: Client<_>| Box::pin(async move { client.embeddings().create_byot(body).await }) as _;
+    let create =
+        |client: Client<_>| Box::pin(async move { client.embeddings().create_byot(body).await }) as _;
     let answer = endpoint.openai(cx, create).await?;
     let report: Report = endpoint.read(&answer)?;
     let rows = report.data.into_iter().enumerate();

@@ -49,8 +49,12 @@ pub(super) struct Answer {
 type Part = (Vec<Vec<f32>>, Usage);
 
 /// How a provider is asked for the vectors of a part.
-pub(super) type Ask =
-    for<'a> fn(&'a Settings, &'a EmbedRequest, &'a [ContentBlock], &'a Context) -> BoxFuture<'a, Result<Answer>>;
+pub(super) type Ask = for<'a> fn(
+    &'a Settings,
+    &'a EmbedRequest,
+    &'a [ContentBlock],
+    &'a Context,
+) -> BoxFuture<'a, Result<Answer>>;
 
 impl Settings {
     pub(super) fn new(service: &'static Service, model: String, known: &[Known], max_batch: usize) -> Self {
@@ -76,12 +80,7 @@ impl Settings {
     }
 
     /// Divides the inputs, asks for each part by `ask`, and puts the vectors together.
-    pub(super) async fn embed(
-        &self,
-        req: &EmbedRequest,
-        cx: &Context,
-        ask: Ask,
-    ) -> Result<Embeddings> {
+    pub(super) async fn embed(&self, req: &EmbedRequest, cx: &Context, ask: Ask) -> Result<Embeddings> {
         if cx.time_left().is_some_and(|left| left.is_zero()) {
             return Err(Error::new(ErrorKind::Timeout, "the deadline passed before anything was embedded"));
         }
@@ -92,7 +91,8 @@ impl Settings {
         let mut asked: Vec<BoxFuture<'_, Result<Part>>> = Vec::with_capacity(count);
         for (number, batch) in batches.into_iter().enumerate() {
             asked.push(Box::pin(async move {
-                let answer = ask(self, req, batch, cx).await.and_then(|answer| self.whole(answer, batch.len()));
+                let answer =
+                    ask(self, req, batch, cx).await.and_then(|answer| self.whole(answer, batch.len()));
                 answer.map_err(|error| match count {
                     1 => error,
                     _ => error.context(format!("part {} of {count}", number + 1)),
@@ -228,12 +228,17 @@ macro_rules! embedder {
             #[must_use]
             pub fn base_url(self, url: impl AsRef<str>) -> Self {
                 let url = url.as_ref();
-                self.change(|settings| settings.endpoint.set_base_url(url)).noted("base_url", ::agentscope_net::shown(url))
+                self.change(|settings| settings.endpoint.set_base_url(url))
+                    .noted("base_url", ::agentscope_net::shown(url))
             }
 
             /// A further header of each request. Its value is treated as a secret.
             #[must_use]
-            pub fn header(self, name: impl Into<String>, value: impl Into<::agentscope_core::Secret>) -> Self {
+            pub fn header(
+                self,
+                name: impl Into<String>,
+                value: impl Into<::agentscope_core::Secret>,
+            ) -> Self {
                 self.change(|settings| settings.endpoint.add_header(name.into(), value.into()))
             }
 
@@ -293,7 +298,9 @@ macro_rules! embedder {
                 req: ::agentscope_core::EmbedRequest,
                 cx: ::agentscope_core::Context,
             ) -> ::agentscope_core::Result<::agentscope_core::Embeddings> {
-                self.0.embed(&req, &cx, |settings, req, batch, cx| Box::pin($ask(settings, req, batch, cx))).await
+                self.0
+                    .embed(&req, &cx, |settings, req, batch, cx| Box::pin($ask(settings, req, batch, cx)))
+                    .await
             }
         }
 

@@ -1,5 +1,6 @@
 use super::{
-    DashScopeMultiModalEmbedding, DashScopeTextEmbedding, GeminiTextEmbedding, OllamaTextEmbedding, OpenAITextEmbedding,
+    DashScopeMultiModalEmbedding, DashScopeTextEmbedding, GeminiTextEmbedding, OllamaTextEmbedding,
+    OpenAITextEmbedding,
 };
 use crate::json_call::{OPENAI, VLLM};
 use agentscope_core::{Embedder, Error, ErrorKind, Result};
@@ -28,7 +29,10 @@ pub fn embedder_from_spec(spec: &str) -> Result<Arc<dyn Embedder>> {
     if spec.starts_with("http://") || spec.starts_with("https://") {
         let (url, model) = spec.split_once('#').unwrap_or((spec, ""));
         if model.is_empty() {
-            return wrong(format!("`{}` does not name a model: add `#NAME`, a name that its /models lists", shown(url)));
+            return wrong(format!(
+                "`{}` does not name a model: add `#NAME`, a name that its /models lists",
+                shown(url)
+            ));
         }
         let embedder = OpenAITextEmbedding::compatible(url, model);
         embedder.check()?;
@@ -49,7 +53,9 @@ pub fn embedder_from_spec(spec: &str) -> Result<Arc<dyn Embedder>> {
     match name.as_str() {
         "openai" => checked!(OpenAITextEmbedding::of(&OPENAI, model.to_owned())),
         "vllm" => checked!(OpenAITextEmbedding::of(&VLLM, model.to_owned())),
-        "dashscope" if DashScopeMultiModalEmbedding::is_one(model) => checked!(DashScopeMultiModalEmbedding::new(model)),
+        "dashscope" if DashScopeMultiModalEmbedding::is_one(model) => {
+            checked!(DashScopeMultiModalEmbedding::new(model))
+        }
         "dashscope" => checked!(DashScopeTextEmbedding::new(model)),
         "gemini" => checked!(GeminiTextEmbedding::new(model)),
         "ollama" => checked!(OllamaTextEmbedding::new(model)),
@@ -79,7 +85,11 @@ mod tests {
     #[test]
     fn a_wrong_spec_says_what_is_right() {
         let refused = |spec: &str| embedder_from_spec(spec).err().unwrap();
-        assert!(refused("olama:a").message().starts_with("`olama` is no known provider of embedders: a spec is `openai:"));
+        assert!(
+            refused("olama:a")
+                .message()
+                .starts_with("`olama` is no known provider of embedders: a spec is `openai:")
+        );
         assert_eq!(refused("ollama:").message(), "`ollama:` does not name a model: give `ollama:MODEL`");
         assert_eq!(refused("").kind(), ErrorKind::InvalidInput);
         let error = refused("http://localhost:8000/v1?key=secret");

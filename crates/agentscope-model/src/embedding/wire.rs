@@ -51,7 +51,19 @@ mod tests {
         let read = |json: &str| serde_json::from_str::<Vector>(json).map(|it| it.0);
         assert_eq!(read("[1, -0.5, 2e-3]").unwrap(), [1.0, -0.5, 0.002]);
         assert_eq!(read(r#""AACAPwAAAL8=""#).unwrap(), [1.0, -0.5]);
-        for wrong in ["null", "{}", "[null]", "[[1]]", r#"["1"]"#, r#""AACA""#, r#""?""#, "[1", "NaN", "[NaN]", "[1e300]"] {
+        for wrong in [
+            "null",
+            "{}",
+            "[null]",
+            "[[1]]",
+            r#"["1"]"#,
+            r#""AACA""#,
+            r#""?""#,
+            "[1",
+            "NaN",
+            "[NaN]",
+            "[1e300]",
+        ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

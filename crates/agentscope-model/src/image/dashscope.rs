@@ -144,7 +144,9 @@ async fn by_task(settings: &Settings, req: &ImageRequest, parameters: Map, cx: &
     loop {
         match report.output.task_status.as_str() {
             "SUCCEEDED" => return drawn(settings, report.output),
-            "FAILED" | "CANCELED" | "UNKNOWN" => return Err(failed(settings, &report.output.code, &report.output.message)),
+            "FAILED" | "CANCELED" | "UNKNOWN" => {
+                return Err(failed(settings, &report.output.code, &report.output.message));
+            }
             _ => {}
         }
         let left = endpoint.timeout.saturating_sub(started.elapsed());
@@ -164,7 +166,8 @@ async fn by_task(settings: &Settings, req: &ImageRequest, parameters: Map, cx: &
 
 /// The pictures of a task; an error only where none was drawn.
 fn drawn(settings: &Settings, output: Output) -> Result<Images> {
-    let why = output.results.iter().find(|it| it.url.is_none()).map(|it| failed(settings, &it.code, &it.message));
+    let why =
+        output.results.iter().find(|it| it.url.is_none()).map(|it| failed(settings, &it.code, &it.message));
     let images = output.results.into_iter().filter_map(|drawn| {
         let mut media = picture(drawn.url?);
         if let Some(prompt) = drawn.actual_prompt {
@@ -188,7 +191,8 @@ fn failed(settings: &Settings, code: &str, said: &str) -> Error {
         code if code.starts_with("Throttling") => (ErrorKind::RateLimited, "wait, or use another model"),
         _ => (ErrorKind::Unavailable, "try again, or use another model"),
     };
-    let said: String = format!("{code} {said}").chars().map(|it| if it.is_control() { ' ' } else { it }).take(300).collect();
+    let said: String =
+        format!("{code} {said}").chars().map(|it| if it.is_control() { ' ' } else { it }).take(300).collect();
     let said = said.trim();
     let said = if said.is_empty() { "does not say why" } else { said };
     Error::new(kind, format!("`{}` drew nothing: {said}: {remedy}", settings.card.name))
@@ -198,7 +202,9 @@ fn picture(url: String) -> Media {
     let media = Media::url(url);
     match media.media_type() {
         "application/octet-stream" => match media.source {
-            Source::Url { url, .. } => Media::from(Source::Url { url, media_type: Some("image/png".to_owned()) }),
+            Source::Url { url, .. } => {
+                Media::from(Source::Url { url, media_type: Some("image/png".to_owned()) })
+            }
             source => Media::from(source),
         },
         _ => media,
@@ -208,7 +214,9 @@ fn picture(url: String) -> Media {
 /// What is on the web is fetched by the provider, and all else put into the request.
 async fn address(media: &Media) -> Result<String> {
     match &media.source {
-        Source::Url { url, .. } if url.starts_with("http://") || url.starts_with("https://") => Ok(url.clone()),
+        Source::Url { url, .. } if url.starts_with("http://") || url.starts_with("https://") => {
+            Ok(url.clone())
+        }
         _ => {
             let Kept { media_type, data } = picture::inline(media).await?;
             Ok(format!("data:{media_type};base64,{data}"))

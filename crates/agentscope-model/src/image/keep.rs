@@ -61,7 +61,9 @@ async fn save(image: &Media, folder: &Path, guard: Guard) -> Result<Media> {
             Error::from(error).context(format!("a picture cannot be written to `{}`", folder.display()))
         })
     });
-    written.await.map_err(|error| Error::new(ErrorKind::Internal, "writing a picture failed").with_source(error))??;
+    written
+        .await
+        .map_err(|error| Error::new(ErrorKind::Internal, "writing a picture failed").with_source(error))??;
     Ok(with_source(image, Source::Url { url, media_type: Some(media_type) }))
 }
 
@@ -134,7 +136,11 @@ mod tests {
         let data = Media::url("data:image/gif;base64,YWJj");
         assert_eq!(fetch_image(&data).await.unwrap(), Media::base64("image/gif", "YWJj"));
         for wrong in ["data:image/gif;base64,?", "data:image/gif,abc", "data:"] {
-            assert_eq!(fetch_image(&Media::url(wrong)).await.unwrap_err().kind(), ErrorKind::InvalidInput, "{wrong}");
+            assert_eq!(
+                fetch_image(&Media::url(wrong)).await.unwrap_err().kind(),
+                ErrorKind::InvalidInput,
+                "{wrong}"
+            );
         }
         let odd = save_image(&Media::base64("image/../../x", "YWJj"), folder.path()).await.unwrap();
         assert_eq!(Path::new(odd.local_path().unwrap()).parent().unwrap(), folder.path());

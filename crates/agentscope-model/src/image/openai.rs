@@ -73,12 +73,14 @@ async fn ask(settings: &Settings, req: &ImageRequest, cx: &Context) -> Result<Im
     settings.extend(&mut fields, req);
     let answer = if req.images.is_empty() {
         let fields = &fields;
-        let generate = |client: Client<_>| Box::pin(async move { client.images().generate_byot(fields).await }) as _;
+        let generate =
+            |client: Client<_>| Box::pin(async move { client.images().generate_byot(fields).await }) as _;
         settings.endpoint.openai(cx, generate).await?
     } else {
         let edit = Edit::of(fields, req).await?;
         let edit = &edit;
-        let send = |client: Client<_>| Box::pin(async move { client.images().edit_byot(edit.clone()).await }) as _;
+        let send =
+            |client: Client<_>| Box::pin(async move { client.images().edit_byot(edit.clone()).await }) as _;
         settings.endpoint.openai(cx, send).await?
     };
     let report: Report = settings.endpoint.read(&answer)?;

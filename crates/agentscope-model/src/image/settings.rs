@@ -48,7 +48,10 @@ impl Settings {
             return wrong("no picture was asked for: ask for at least one".to_owned());
         }
         if !req.images.is_empty() && self.card.input_types.is_empty() {
-            return wrong(format!("`{}` draws from words only: leave the pictures out, or use another model", self.card.name));
+            return wrong(format!(
+                "`{}` draws from words only: leave the pictures out, or use another model",
+                self.card.name
+            ));
         }
         if req.mask.is_some() && req.images.is_empty() {
             return wrong("a mask says where a picture is to be changed: give the picture too".to_owned());
@@ -90,7 +93,11 @@ macro_rules! image_model {
 
             /// A further header of each request. Its value is treated as a secret.
             #[must_use]
-            pub fn header(self, name: impl Into<String>, value: impl Into<::agentscope_core::Secret>) -> Self {
+            pub fn header(
+                self,
+                name: impl Into<String>,
+                value: impl Into<::agentscope_core::Secret>,
+            ) -> Self {
                 self.change(|settings| settings.endpoint.add_header(name.into(), value.into()))
             }
 

@@ -60,9 +60,23 @@ impl Server<'_> {
         let has = |one: &[&str]| one.iter().any(|it| words.contains(it));
         let Self { address, model, .. } = self;
         let status = refusal.status;
-        let wrong_key = status == 401 || status < 500 && has(&["invalidapikey", "invalid_api_key", "api_key_invalid", "api key not valid"]);
-        let used_up = has(&["insufficient_quota", "arrearage", "allocationquota", "exceeded_current_quota", "billing_hard_limit"]);
-        let filtered = has(&["content_policy", "content_filter", "moderation_blocked", "datainspectionfailed", "data_inspection_failed"]);
+        let wrong_key = status == 401
+            || status < 500
+                && has(&["invalidapikey", "invalid_api_key", "api_key_invalid", "api key not valid"]);
+        let used_up = has(&[
+            "insufficient_quota",
+            "arrearage",
+            "allocationquota",
+            "exceeded_current_quota",
+            "billing_hard_limit",
+        ]);
+        let filtered = has(&[
+            "content_policy",
+            "content_filter",
+            "moderation_blocked",
+            "datainspectionfailed",
+            "data_inspection_failed",
+        ]);
         let (kind, message) = match status {
             300..400 => {
                 let to = refusal.location.map(|to| format!(" to {}", clean(&shown(to)))).unwrap_or_default();
@@ -78,17 +92,25 @@ impl Server<'_> {
             ),
             400..500 if status != 429 && TOO_LONG.iter().any(|it| words.contains(it)) => (
                 ErrorKind::ContextOverflow,
-                format!("an input is longer than `{model}` takes{said}: divide it, or use a model that takes more"),
+                format!(
+                    "an input is longer than `{model}` takes{said}: divide it, or use a model that takes more"
+                ),
             ),
             403 => (
                 ErrorKind::Unauthorized,
-                format!("{address} does not let this key use `{model}`{said}: use a key that may, or another model"),
+                format!(
+                    "{address} does not let this key use `{model}`{said}: use a key that may, or another model"
+                ),
             ),
             404 => (
                 ErrorKind::NotFound,
-                format!("{address} has no model `{model}`, or is not the base URL of its API{said}: correct the one or the other"),
+                format!(
+                    "{address} has no model `{model}`, or is not the base URL of its API{said}: correct the one or the other"
+                ),
             ),
-            408 => (ErrorKind::Timeout, format!("{address} gave up waiting for the request{said}: try again")),
+            408 => {
+                (ErrorKind::Timeout, format!("{address} gave up waiting for the request{said}: try again"))
+            }
             429 => (
                 ErrorKind::RateLimited,
                 format!("{address} takes no more requests for now{said}: wait, or use another model"),
@@ -99,7 +121,10 @@ impl Server<'_> {
             ),
             400..500 => (
                 ErrorKind::InvalidInput,
-                format!("{address} does not accept the request (status {status}){}", or_page(&said, refusal.body)),
+                format!(
+                    "{address} does not accept the request (status {status}){}",
+                    or_page(&said, refusal.body)
+                ),
             ),
             500.. => (
                 ErrorKind::Unavailable,
@@ -126,7 +151,9 @@ impl Server<'_> {
         let Self { service, address, model, .. } = self;
         let variable = service.key_variable();
         match self.key {
-            Key::Missing => format!("{address} wants a key for `{model}`: set {variable}, or pass `.api_key(..)`"),
+            Key::Missing => {
+                format!("{address} wants a key for `{model}`: set {variable}, or pass `.api_key(..)`")
+            }
             Key::OfTheProgram => format!(
                 "{address} wants a key for `{model}`: pass `.api_key(..)`, because one of the environment is not sent to an \
                  address of `.base_url(..)`"
@@ -141,7 +168,10 @@ impl Server<'_> {
     pub(super) fn no_answer(&self, body: &[u8], error: &serde_json::Error) -> Error {
         let (address, model) = (self.address, self.model);
         let report: Option<Value> = serde_json::from_slice(body).ok();
-        let said = report.as_ref().filter(|it| it.get("error").is_some() || it.get("code").is_some()).map(message_of);
+        let said = report
+            .as_ref()
+            .filter(|it| it.get("error").is_some() || it.get("code").is_some())
+            .map(message_of);
         if let Some(said) = said.filter(|it| !it.is_empty()) {
             let message = format!("{address} refused the request for `{model}`: {}", clean(&said));
             return Error::new(ErrorKind::InvalidInput, message);
@@ -150,7 +180,10 @@ impl Server<'_> {
             "with an HTML page: is the base URL that of its API?".to_owned()
         } else if report.is_some() {
             let why: String = error.to_string().chars().take_while(|it| *it != '"').collect();
-            format!("with JSON that is no answer for `{model}` ({}): check the address and the model", clean(&why))
+            format!(
+                "with JSON that is no answer for `{model}` ({}): check the address and the model",
+                clean(&why)
+            )
         } else {
             "with what is no JSON: is the base URL that of its API?".to_owned()
         };

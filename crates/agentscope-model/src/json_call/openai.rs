@@ -5,9 +5,7 @@
 
 use super::{Endpoint, Failure};
 use agentscope_core::{Context, Error, ErrorKind, Result};
-use agentscope_net::{
-    reqwest::{Request, Response, header::AUTHORIZATION},
-};
+use agentscope_net::reqwest::{Request, Response, header::AUTHORIZATION};
 use async_openai::{Client, config::OpenAIConfig, error::OpenAIError, middleware::HttpRequestFactory};
 use bytes::Bytes;
 use futures_core::future::BoxFuture;
@@ -27,7 +25,8 @@ impl Endpoint {
         cx: &Context,
         call: impl Fn(Client<OpenAIConfig>) -> BoxFuture<'a, Result<IgnoredAny, OpenAIError>>,
     ) -> Result<Bytes> {
-        let config = OpenAIConfig::new().with_api_base(BASE).with_api_key("").with_org_id("").with_project_id("");
+        let config =
+            OpenAIConfig::new().with_api_base(BASE).with_api_key("").with_org_id("").with_project_id("");
         let (call, config) = (&call, &config);
         self.retrying(cx, || async move {
             let written = Written::default();
@@ -40,7 +39,11 @@ impl Endpoint {
             let request = written.0.lock().unwrap_or_else(PoisonError::into_inner).take();
             match request {
                 Some(request) => self.send(cx, request).await,
-                None => Err(Error::new(ErrorKind::InvalidInput, format!("the request cannot be written: {error}")).into()),
+                None => Err(Error::new(
+                    ErrorKind::InvalidInput,
+                    format!("the request cannot be written: {error}"),
+                )
+                .into()),
             }
         })
         .await

@@ -21,9 +21,9 @@ fn vector(text: &str) -> [f32; 2] {
 pub(crate) fn embeddings(request: &Request) -> Answer {
     let body = request.json();
     let inputs = body["input"].as_array().unwrap().clone();
-    let data = inputs.iter().enumerate().map(|(at, text)| {
-        json!({"object": "embedding", "index": at, "embedding": vector(text.as_str().unwrap())})
-    });
+    let data = inputs.iter().enumerate().map(
+        |(at, text)| json!({"object": "embedding", "index": at, "embedding": vector(text.as_str().unwrap())}),
+    );
     // The last one first: the order is in `index`.
     let data: Vec<Value> = data.rev().collect();
     let tokens = inputs.len();
@@ -46,7 +46,10 @@ async fn embed(embedder: &impl Embedder, inputs: &[&str]) -> Result<Embeddings> 
 async fn each_text_has_its_vector_in_the_order_of_the_texts() {
     let server = Server::raw(embeddings);
     let vectors = embed(&embedder(&server).api_key("k"), &["a 1", "bb 2", "ccc 3"]).await.unwrap();
-    assert_eq!(vectors, Embeddings::from_rows([[3.0, 1.0], [4.0, 2.0], [5.0, 3.0]]).unwrap().with_usage(Usage::new(3, 0)));
+    assert_eq!(
+        vectors,
+        Embeddings::from_rows([[3.0, 1.0], [4.0, 2.0], [5.0, 3.0]]).unwrap().with_usage(Usage::new(3, 0))
+    );
     let [request] = &server.requests()[..] else { panic!("one request") };
     assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/v1/embeddings"));
     assert_eq!(request.header("authorization"), Some("Bearer k"));

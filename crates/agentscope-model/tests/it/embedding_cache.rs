@@ -4,7 +4,9 @@ use crate::{
     embedding::{embedder, embeddings},
     server::{Answer, Request, Server},
 };
-use agentscope_core::{ContentBlock, Context, EmbedPurpose, EmbedRequest, Embedder, EmbedderCard, Embeddings, embedder_fn};
+use agentscope_core::{
+    ContentBlock, Context, EmbedPurpose, EmbedRequest, Embedder, EmbedderCard, Embeddings, embedder_fn,
+};
 use agentscope_model::{CachedEmbedder, VectorCache};
 use std::{
     fs,
@@ -16,7 +18,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-async fn embed(embedder: &impl Embedder, inputs: impl IntoIterator<Item = impl Into<ContentBlock>>) -> Embeddings {
+async fn embed(
+    embedder: &impl Embedder,
+    inputs: impl IntoIterator<Item = impl Into<ContentBlock>>,
+) -> Embeddings {
     embedder.embed(EmbedRequest::new(inputs), Context::new()).await.unwrap()
 }
 
@@ -92,11 +97,13 @@ async fn a_broken_file_is_not_believed() {
     let whole = embed(&cached, ["abc"]).await;
     let [file] = &files(folder.path())[..] else { panic!("one file") };
     let good = fs::read(file).unwrap();
-    for bad in [Vec::new(), good[..good.len() - 1].to_vec(), [&good[..], b"x"].concat(), b"nonsense".to_vec(), {
-        let mut bad = good.clone();
-        bad[15] ^= 1;
-        bad
-    }] {
+    for bad in
+        [Vec::new(), good[..good.len() - 1].to_vec(), [&good[..], b"x"].concat(), b"nonsense".to_vec(), {
+            let mut bad = good.clone();
+            bad[15] ^= 1;
+            bad
+        }]
+    {
         fs::write(file, bad).unwrap();
         let before = count.load(SeqCst);
         assert_eq!(embed(&cached, ["abc"]).await, whole);
@@ -118,7 +125,12 @@ async fn past_the_limit_those_go_that_were_used_longest_ago() {
     // All are of last week, and then the first five are used.
     let week = SystemTime::now() - Duration::from_secs(7 * 24 * 3600);
     for (at, file) in files(folder.path()).iter().enumerate() {
-        fs::File::options().write(true).open(file).unwrap().set_modified(week + Duration::from_secs(at as u64)).unwrap();
+        fs::File::options()
+            .write(true)
+            .open(file)
+            .unwrap()
+            .set_modified(week + Duration::from_secs(at as u64))
+            .unwrap();
     }
     embed(&cached, (0..5).map(text)).await;
     assert_eq!(count.load(SeqCst), 15);

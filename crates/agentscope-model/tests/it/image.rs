@@ -1,7 +1,9 @@
 //! Image models over a wire: what they send, and what becomes of what comes back.
 
 use crate::server::{Answer, At, Request, Server, Then};
-use agentscope_core::{ContentBlock, Context, Error, ErrorKind, ImageModel, ImageRequest, Images, Media, Usage};
+use agentscope_core::{
+    ContentBlock, Context, Error, ErrorKind, ImageModel, ImageRequest, Images, Media, Usage,
+};
 use agentscope_model::{DashScopeImageModel, OpenAIImageModel};
 use serde_json::json;
 use std::{
@@ -82,12 +84,15 @@ async fn openai_is_sent_pictures_as_a_form() {
     let kind = request.header("content-type").unwrap();
     let boundary = kind.strip_prefix("multipart/form-data; boundary=").unwrap();
     let body = String::from_utf8_lossy(&request.body).into_owned();
-    let parts: Vec<_> = body.split(&format!("--{boundary}")).map(|it| it.trim_start_matches("\r\n")).collect();
+    let parts: Vec<_> =
+        body.split(&format!("--{boundary}")).map(|it| it.trim_start_matches("\r\n")).collect();
     let part = |name: &str| {
         let start = format!("Content-Disposition: form-data; name=\"{name}\"");
         parts.iter().filter(|it| it.starts_with(&start)).map(|it| (*it).to_owned()).collect::<Vec<_>>()
     };
-    for (name, value) in [("model", "gpt-image-2"), ("prompt", "bigger"), ("n", "1"), ("input_fidelity", "high")] {
+    for (name, value) in
+        [("model", "gpt-image-2"), ("prompt", "bigger"), ("n", "1"), ("input_fidelity", "high")]
+    {
         let found = part(name);
         assert!(found.len() == 1 && found[0].ends_with(&format!("\r\n\r\n{value}\r\n")), "{name}: {found:?}");
     }
@@ -95,7 +100,10 @@ async fn openai_is_sent_pictures_as_a_form() {
     assert_eq!(images.len(), 2);
     assert!(images[0].contains("filename=\"0.png\"\r\nContent-Type: image/png"), "{images:?}");
     assert!(images[0].ends_with("\r\n\r\n\u{1}png\r\nbytes\r\n"), "{images:?}");
-    assert!(images[1].contains("Content-Type: image/webp") && images[1].ends_with("\r\n\r\nabc\r\n"), "{images:?}");
+    assert!(
+        images[1].contains("Content-Type: image/webp") && images[1].ends_with("\r\n\r\nabc\r\n"),
+        "{images:?}"
+    );
     assert!(part("mask")[0].ends_with("\r\n\r\nmask\r\n"));
 }
 
@@ -121,11 +129,18 @@ async fn what_was_drawn_is_not_drawn_again() {
 #[tokio::test]
 async fn what_is_no_picture_is_an_error() {
     for (answer, kind, words) in [
-        (Answer::json(200, &json!({"data": []})), ErrorKind::Protocol, "answered for `gpt-image-2` with no picture"),
+        (
+            Answer::json(200, &json!({"data": []})),
+            ErrorKind::Protocol,
+            "answered for `gpt-image-2` with no picture",
+        ),
         (Answer::json(200, &json!({"data": [{}]})), ErrorKind::Protocol, "with no picture"),
         (Answer::json(200, &json!({"created": 1})), ErrorKind::Protocol, "JSON that is no answer"),
         (
-            Answer::json(400, &json!({"error": {"message": "rejected by the safety system", "code": "moderation_blocked"}})),
+            Answer::json(
+                400,
+                &json!({"error": {"message": "rejected by the safety system", "code": "moderation_blocked"}}),
+            ),
             ErrorKind::Refused,
             "held the request back: rejected by the safety system: word it otherwise",
         ),
@@ -144,7 +159,10 @@ async fn what_no_model_takes_is_refused_before_anything_is_sent() {
     for (req, words) in [
         (ImageRequest::new(" "), "an image model has to be told what to draw: give a prompt"),
         (ImageRequest::new("a").count(0), "no picture was asked for: ask for at least one"),
-        (ImageRequest::new("a").mask(Media::url("a.png")), "a mask says where a picture is to be changed: give the picture too"),
+        (
+            ImageRequest::new("a").mask(Media::url("a.png")),
+            "a mask says where a picture is to be changed: give the picture too",
+        ),
     ] {
         let error = draw(&model, req).await.unwrap_err();
         assert_eq!((error.kind(), error.message()), (ErrorKind::InvalidInput, words));
@@ -156,7 +174,8 @@ async fn what_no_model_takes_is_refused_before_anything_is_sent() {
 fn task(polls: usize, end: serde_json::Value) -> impl Fn(&Request) -> Answer + Send + Sync + 'static {
     let count = AtomicUsize::new(0);
     move |request: &Request| {
-        let status = |status: &str| json!({"output": {"task_id": "t-1", "task_status": status}, "request_id": "r"});
+        let status =
+            |status: &str| json!({"output": {"task_id": "t-1", "task_status": status}, "request_id": "r"});
         match count.fetch_add(1, SeqCst) {
             0 => {
                 assert_eq!(request.header("x-dashscope-async"), Some("enable"));
@@ -198,9 +217,13 @@ async fn a_task_that_fails_or_does_not_end_is_an_error() {
     let server = Server::raw(task(1, failed));
     let error = draw(&dashscope(&server, "wanx2.1-t2i-turbo"), ImageRequest::new("x")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
-    assert!(error.message().ends_with("drew nothing: DataInspectionFailed inappropriate: word it otherwise"), "{error}");
+    assert!(
+        error.message().ends_with("drew nothing: DataInspectionFailed inappropriate: word it otherwise"),
+        "{error}"
+    );
 
-    let none = json!({"task_status": "SUCCEEDED", "results": [{"code": "InvalidParameter", "message": "size"}]});
+    let none =
+        json!({"task_status": "SUCCEEDED", "results": [{"code": "InvalidParameter", "message": "size"}]});
     let server = Server::raw(task(1, none));
     let error = draw(&dashscope(&server, "wanx2.1-t2i-turbo"), ImageRequest::new("x")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
@@ -221,7 +244,9 @@ async fn a_task_that_fails_or_does_not_end_is_an_error() {
 async fn wan_is_sent_pictures() {
     let end = json!({"task_status": "SUCCEEDED", "results": [{"url": "https://oss.example/1"}]});
     let server = Server::raw(task(1, end));
-    let req = ImageRequest::new("put it there").image("https://example.org/a.png").media(Media::base64("image/png", "YQ=="));
+    let req = ImageRequest::new("put it there")
+        .image("https://example.org/a.png")
+        .media(Media::base64("image/png", "YQ=="));
     let drawn = draw(&dashscope(&server, "wan2.5-i2i-preview"), req).await.unwrap();
     assert_eq!(drawn.images[0].media_type(), "image/png");
     let request = &server.requests()[0];

@@ -24,3 +24,5 @@ mod said;
 #[path = "../server/server.rs"]
 mod server;
 mod server_tests;
+#[cfg(feature = "tiktoken")]
+mod tokens;

@@ -90,7 +90,8 @@ pub(super) fn read(key: &Key, bytes: &[u8]) -> Option<Vec<f32>> {
         return None;
     }
     let (numbers, rest) = numbers.as_chunks::<4>();
-    (rest.is_empty() && !numbers.is_empty()).then(|| numbers.iter().copied().map(f32::from_le_bytes).collect())
+    (rest.is_empty() && !numbers.is_empty())
+        .then(|| numbers.iter().copied().map(f32::from_le_bytes).collect())
 }
 
 /// Of the key too: a file under a wrong name is no entry.

@@ -129,7 +129,8 @@ impl VectorCache {
     /// The vectors that are there.
     pub(super) async fn find(&self, keys: Vec<Option<Key>>) -> Vec<Option<Vec<f32>>> {
         let count = keys.len();
-        let found = self.blocking(move |cache| keys.iter().map(|key| cache.load(key.as_ref()?)).collect()).await;
+        let found =
+            self.blocking(move |cache| keys.iter().map(|key| cache.load(key.as_ref()?)).collect()).await;
         found.unwrap_or_else(|_| vec![None; count])
     }
 
@@ -198,7 +199,8 @@ impl VectorCache {
     fn bound(&self, more: u64) {
         let mut added = self.shared.added.lock().unwrap_or_else(PoisonError::into_inner);
         let sum = added.map(|it| Added { since: it.since + more, ..it });
-        let look = sum.is_none_or(|it| it.known + it.since > self.max_bytes || it.since > self.max_bytes / 16);
+        let look =
+            sum.is_none_or(|it| it.known + it.since > self.max_bytes || it.since > self.max_bytes / 16);
         *added = if look { Some(Added { known: self.evict(), since: 0 }) } else { sum };
     }
 

@@ -43,13 +43,28 @@ async fn an_answer_that_cannot_be_true_is_an_error() {
 #[tokio::test]
 async fn what_is_no_answer_is_told_without_what_was_in_it() {
     let page = Answer::new(200, "text/html", "<!DOCTYPE html><title>secret</title>");
-    assert!(refused(page).await.message().ends_with("answered with an HTML page: is the base URL that of its API?"));
+    assert!(
+        refused(page)
+            .await
+            .message()
+            .ends_with("answered with an HTML page: is the base URL that of its API?")
+    );
     let cut = Answer::new(200, "application/json", r#"{"data":[{"embedding":[1.0,"#);
     assert!(refused(cut).await.message().ends_with("with what is no JSON: is the base URL that of its API?"));
-    for odd in [json!({"data": "secret"}), json!({"data": [{"embedding": null}]}), json!({}), json!([]), json!({"data": [{"embedding": ["x"]}]}), json!({"data": [{"embedding": [1e300]}]})] {
+    for odd in [
+        json!({"data": "secret"}),
+        json!({"data": [{"embedding": null}]}),
+        json!({}),
+        json!([]),
+        json!({"data": [{"embedding": ["x"]}]}),
+        json!({"data": [{"embedding": [1e300]}]}),
+    ] {
         let error = refused(Answer::json(200, &odd)).await;
         assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
-        assert!(error.message().contains("JSON that is no answer for `m`") && !error.message().contains("secret"), "{error}");
+        assert!(
+            error.message().contains("JSON that is no answer for `m`") && !error.message().contains("secret"),
+            "{error}"
+        );
     }
     let hidden = refused(Answer::json(200, &json!({"error": {"message": "the model is gone"}}))).await;
     assert!(hidden.message().ends_with("refused the request for `m`: the model is gone"), "{hidden}");
@@ -66,11 +81,21 @@ async fn a_refusal_says_what_to_do() {
             ErrorKind::ContextOverflow,
             "an input is longer than `m` takes: This model's maximum context length",
         ),
-        (401, said("key sk-secret is wrong", "invalid_api_key"), ErrorKind::Unauthorized, "does not accept the key for `m`"),
+        (
+            401,
+            said("key sk-secret is wrong", "invalid_api_key"),
+            ErrorKind::Unauthorized,
+            "does not accept the key for `m`",
+        ),
         (403, said("no sk-secret", "x"), ErrorKind::Unauthorized, "does not let this key use `m`: no ***"),
         (404, said("no such model", "model_not_found"), ErrorKind::NotFound, "has no model `m`"),
         (429, said("you ran out", "insufficient_quota"), ErrorKind::Exhausted, "is used up: you ran out"),
-        (429, said("slow", "rate_limit_exceeded"), ErrorKind::RateLimited, "takes no more requests for now: slow"),
+        (
+            429,
+            said("slow", "rate_limit_exceeded"),
+            ErrorKind::RateLimited,
+            "takes no more requests for now: slow",
+        ),
         (500, json!("broken"), ErrorKind::Unavailable, "failed with the status 500"),
         (302, json!({}), ErrorKind::InvalidInput, "redirects, which is not followed with a key"),
     ] {
@@ -85,7 +110,12 @@ async fn a_refusal_says_what_to_do() {
 async fn a_request_is_sent_again_where_that_may_help() {
     let wait = Answer::json(429, &json!({"error": {"message": "slow"}})).header("retry-after", "0.2");
     let cut = Answer::json(200, &json!({"data": [{"embedding": [1.0]}]})).cut(At::End(3), Then::Close);
-    for trouble in [wait, cut, Answer::json(503, &json!({})), Answer::text("x").then(Then::Reset).cut(At::Byte(0), Then::Reset)] {
+    for trouble in [
+        wait,
+        cut,
+        Answer::json(503, &json!({})),
+        Answer::text("x").then(Then::Reset).cut(At::Byte(0), Then::Reset),
+    ] {
         let count = AtomicUsize::new(0);
         let server = Server::raw(move |request: &Request| match count.fetch_add(1, SeqCst) {
             0 => trouble.clone(),
@@ -127,7 +157,10 @@ async fn nobody_waits_longer_than_the_deadline() {
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert!(error.message().ends_with("the deadline was reached"), "{error}");
     let error = embed(&embedder(&server).timeout(Duration::from_millis(50)), &["a"]).await.unwrap_err();
-    assert!(error.message().ends_with("had no answer for `m` after 0.05 s: allow more by `.timeout(..)`"), "{error}");
+    assert!(
+        error.message().ends_with("had no answer for `m` after 0.05 s: allow more by `.timeout(..)`"),
+        "{error}"
+    );
     assert_eq!(server.count(), 2, "what took its time is not asked again");
 }
 
@@ -190,7 +223,10 @@ async fn what_no_model_takes_is_refused_before_anything_is_sent() {
 async fn dimensions_that_were_promised_are_kept() {
     let server = Server::raw(embeddings as fn(&Request) -> Answer);
     let error = embed(&embedder(&server).dimensions(3), &["a"]).await.unwrap_err();
-    assert!(error.message().contains("a vector of 2 numbers in place of 3: set `.dimensions(..)`"), "{error}");
+    assert!(
+        error.message().contains("a vector of 2 numbers in place of 3: set `.dimensions(..)`"),
+        "{error}"
+    );
     let known = OpenAITextEmbedding::new("text-embedding-3-small").base_url(server.url()).api_key("k");
     let error = embed(&known, &["a"]).await.unwrap_err();
     assert!(error.message().contains("a vector of 2 numbers in place of 1536"), "{error}");
@@ -198,7 +234,8 @@ async fn dimensions_that_were_promised_are_kept() {
 
 #[tokio::test]
 async fn neither_a_key_nor_an_address_with_one_is_told() {
-    let embedder = OpenAITextEmbedding::compatible("http://user:pass-word@127.0.0.1:1/v1?key=abcdef", "m").api_key("sk-secret");
+    let embedder = OpenAITextEmbedding::compatible("http://user:pass-word@127.0.0.1:1/v1?key=abcdef", "m")
+        .api_key("sk-secret");
     let shown = format!("{embedder:?} {:?}", embedder.card());
     let error = embed(&embedder.retries(0), &["a"]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);

@@ -65,7 +65,8 @@ async fn dashscope_takes_ten_texts_at_once() {
     let server = Server::raw(|request: &Request| {
         let count = request.json()["input"]["texts"].as_array().unwrap().len();
         assert!(count <= 10);
-        let rows: Vec<Value> = (0..count).map(|at| json!({"text_index": at, "embedding": numbers(1024, 1.0)})).collect();
+        let rows: Vec<Value> =
+            (0..count).map(|at| json!({"text_index": at, "embedding": numbers(1024, 1.0)})).collect();
         Answer::json(200, &json!({"output": {"embeddings": rows}, "usage": {"total_tokens": count}}))
     });
     let embedder = DashScopeTextEmbedding::new("text-embedding-v3").api_key("k").base_url(base(&server));
@@ -113,7 +114,9 @@ async fn dashscope_is_sent_pictures_and_films() {
             &json!({"output": {"embeddings": rows}, "request_id": "r", "usage": {"input_tokens": 10, "image_tokens": 896}}),
         )
     });
-    let embedder = DashScopeMultiModalEmbedding::new("tongyi-embedding-vision-plus").api_key("k").base_url(base(&server));
+    let embedder = DashScopeMultiModalEmbedding::new("tongyi-embedding-vision-plus")
+        .api_key("k")
+        .base_url(base(&server));
     let inputs = [
         ContentBlock::text("a dot"),
         ContentBlock::url("https://example.org/a.jpg"),
@@ -143,7 +146,10 @@ async fn dashscope_is_sent_pictures_and_films() {
 // https://ai.google.dev/api/embeddings#method:-models.batchembedcontents
 #[tokio::test]
 async fn gemini_is_sent_a_batch_and_short_vectors_are_made_of_length_one() {
-    let server = Server::raw(Answer::json(200, &json!({"embeddings": [{"values": [3.0, 4.0]}, {"values": [0.0, -2.0]}]})));
+    let server = Server::raw(Answer::json(
+        200,
+        &json!({"embeddings": [{"values": [3.0, 4.0]}, {"values": [0.0, -2.0]}]}),
+    ));
     let embedder = GeminiTextEmbedding::new("gemini-embedding-001")
         .api_key("k")
         .base_url(format!("{}/v1beta", base(&server)))
@@ -165,7 +171,10 @@ async fn gemini_is_sent_a_batch_and_short_vectors_are_made_of_length_one() {
 async fn gemini_is_sent_media_where_the_model_takes_them() {
     let server = Server::raw(Answer::json(200, &json!({"embeddings": [{"values": numbers(3072, 1.0)}]})));
     let embedder = |model: &str| GeminiTextEmbedding::new(model).api_key("k").base_url(base(&server));
-    let picture = || EmbedRequest::new([ContentBlock::Image(Media::base64("image/png", "AAAA"))]).purpose(EmbedPurpose::Query);
+    let picture = || {
+        EmbedRequest::new([ContentBlock::Image(Media::base64("image/png", "AAAA"))])
+            .purpose(EmbedPurpose::Query)
+    };
     embed(&embedder("gemini-embedding-2"), picture()).await.unwrap();
     assert_eq!(
         one(&server).json()["requests"][0],
@@ -184,10 +193,27 @@ async fn gemini_says_what_is_wrong() {
             {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "90s"}]}})
     };
     for (status, body, kind) in [
-        (400, report(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", "API_KEY_INVALID"), ErrorKind::Unauthorized),
-        (400, report(400, "INVALID_ARGUMENT", "at most 100 requests can be in one batch", "X"), ErrorKind::InvalidInput),
+        (
+            400,
+            report(
+                400,
+                "INVALID_ARGUMENT",
+                "API key not valid. Please pass a valid API key.",
+                "API_KEY_INVALID",
+            ),
+            ErrorKind::Unauthorized,
+        ),
+        (
+            400,
+            report(400, "INVALID_ARGUMENT", "at most 100 requests can be in one batch", "X"),
+            ErrorKind::InvalidInput,
+        ),
         (404, report(404, "NOT_FOUND", "models/x is not found", "X"), ErrorKind::NotFound),
-        (429, report(429, "RESOURCE_EXHAUSTED", "Quota exceeded for metric", "RATE_LIMIT_EXCEEDED"), ErrorKind::RateLimited),
+        (
+            429,
+            report(429, "RESOURCE_EXHAUSTED", "Quota exceeded for metric", "RATE_LIMIT_EXCEEDED"),
+            ErrorKind::RateLimited,
+        ),
     ] {
         let server = Server::raw(Answer::json(status, &body));
         let embedder = GeminiTextEmbedding::new("gemini-embedding-001").api_key("k").base_url(base(&server));
@@ -207,7 +233,8 @@ async fn ollama_is_sent_texts_that_it_must_not_cut() {
             "load_duration": 1019500, "prompt_eval_count": 8}),
     ));
     // Users have one variable for both of its APIs.
-    let embedder = OllamaTextEmbedding::new("nomic-embed-text").base_url(server.url()).body("keep_alive", "10m");
+    let embedder =
+        OllamaTextEmbedding::new("nomic-embed-text").base_url(server.url()).body("keep_alive", "10m");
     let vectors = embed(&embedder, EmbedRequest::new(["one", "two"])).await.unwrap();
     assert_eq!((vectors.values(), vectors.usage), (&[0.1, 0.2, 0.3, 0.4][..], Usage::new(8, 0)));
     let request = one(&server);
