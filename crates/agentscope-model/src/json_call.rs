@@ -6,9 +6,13 @@
 mod fault;
 #[cfg(any(feature = "embedding", feature = "image"))]
 mod openai;
+#[cfg_attr(not(feature = "embedding"), allow(dead_code, reason = "models that draw have fewer providers"))]
 mod service;
 
-pub(crate) use service::{Auth, DASHSCOPE, GEMINI, OLLAMA, OPENAI, OTHER, Service, VLLM};
+use service::Auth;
+pub(crate) use service::{DASHSCOPE, OPENAI, Service};
+#[cfg(feature = "embedding")]
+pub(crate) use service::{GEMINI, OLLAMA, OTHER, VLLM};
 
 use agentscope_core::{Context, Error, ErrorKind, Name, Result, Secret};
 use agentscope_net::{

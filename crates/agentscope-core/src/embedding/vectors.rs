@@ -39,7 +39,7 @@ impl Embeddings {
     pub fn new(dimensions: usize, values: Vec<f32>) -> Result<Self> {
         let even = match dimensions {
             0 => values.is_empty(),
-            some => values.len() % some == 0,
+            some => values.len().is_multiple_of(some),
         };
         if !even {
             let message =
