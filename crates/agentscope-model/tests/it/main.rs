@@ -18,6 +18,8 @@ mod embedding_cache;
 #[cfg(feature = "image")]
 mod image;
 mod needs_aimock;
+#[cfg(all(feature = "embedding", feature = "image"))]
+mod needs_aimock_media;
 mod needs_llama;
 mod needs_openai_python;
 mod said;
