@@ -2,9 +2,11 @@
 
 mod agent;
 mod context;
+mod embedding;
 mod error;
 mod event;
 mod id;
+mod image;
 mod interrupt;
 mod mailbox;
 mod memory;
@@ -17,6 +19,7 @@ mod state;
 mod step;
 mod stream;
 mod timestamp;
+mod tokens;
 mod tool;
 
 pub mod testing;
@@ -27,11 +30,13 @@ pub use agent::{
 };
 pub use agentscope_macros::core_tool as tool;
 pub use context::{Context, PathEntry};
+pub use embedding::{EmbedPurpose, EmbedRequest, Embedder, EmbedderCard, Embeddings, embedder_fn};
 pub use error::{Error, ErrorKind, Failure, Result};
 pub use event::{Event, EventKind};
 #[doc(no_inline)]
 pub use futures_core::{Stream, future::BoxFuture};
 pub use id::{AgentId, CallId, MsgId, Name, ReplyId};
+pub use image::{ImageModel, ImageRequest, Images};
 pub use interrupt::{Interrupt, Reason};
 pub use mailbox::{ALLOWED_SLOT, Limits, Mailbox, Opened, Queued, Turn};
 pub use memory::{Memory, Recalled, Workspace};
@@ -54,6 +59,7 @@ pub use step::Step;
 pub use stream::{EventSink, EventStream};
 pub use testing::ScriptedModel;
 pub use timestamp::Timestamp;
+pub use tokens::estimate_tokens;
 pub use tool::{
     IntoToolOutput, Plain, Serialized, Tool, ToolChunk, ToolRequest, ToolSpec, ToolStream, Toolset,
     TypedTool, limit_blocking_tools, schema_of,

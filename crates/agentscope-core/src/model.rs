@@ -9,6 +9,7 @@ use crate::{
     error::Result,
     id::{CallId, Name},
     message::{ContentBlock, Extra, Map, Msg, Usage},
+    tokens::{Estimate, estimate_tokens},
     tool::ToolSpec,
 };
 use futures_core::{Stream, future::BoxFuture};
@@ -35,13 +36,11 @@ pub trait ChatModel: Send + Sync + 'static {
     /// Answers. Nothing happens before the stream is polled; dropping it stops the work.
     fn call(&self, req: ModelRequest, cx: Context) -> ModelStream;
 
-    /// How many tokens the request has, roughly and at once: four bytes a token, a thousand tokens an image.
+    /// How many tokens the request has, roughly and at once: the words by [`estimate_tokens`](crate::estimate_tokens), a thousand
+    /// tokens an image.
     fn estimate_tokens(&self, req: &ModelRequest) -> u64 {
-        let schemas = req.tools.iter().map(|tool| {
-            tool.name.len() + tool.description.len() + 4 * tool.input_schema.to_string().len() / 5
-        });
-        let tools: usize = schemas.sum();
-        req.messages.iter().map(|msg| estimate(&msg.content) + 4).sum::<u64>() + tools as u64 / 4
+        let messages = req.messages.iter().map(|msg| estimate(&msg.content) + 4).sum::<u64>();
+        messages + req.tools.iter().map(|tool| estimate_tool(tool)).sum::<u64>()
     }
 
     /// How many tokens the request has, as the provider counts them where it does.
@@ -52,15 +51,23 @@ pub trait ChatModel: Send + Sync + 'static {
 
 fn estimate(blocks: &[ContentBlock]) -> u64 {
     let tokens = blocks.iter().map(|block| match block {
-        ContentBlock::Text { text, .. } | ContentBlock::Hint { text, .. } => text.len() as u64 / 4,
-        ContentBlock::Thinking { thinking, .. } => thinking.len() as u64 / 4,
-        ContentBlock::ToolCall(call) => (call.name.len() + call.input.len()) as u64 / 4 + 8,
+        ContentBlock::Text { text, .. } | ContentBlock::Hint { text, .. } => estimate_tokens(text),
+        ContentBlock::Thinking { thinking, .. } => estimate_tokens(thinking),
+        ContentBlock::ToolCall(call) => estimate_tokens(&call.name) + estimate_tokens(&call.input) + 8,
         ContentBlock::ToolResult(result) => estimate(&result.output) + 8,
         ContentBlock::Heard(msg) => estimate(&msg.content),
         ContentBlock::Other(_) => 0,
         _ => 1000,
     });
     tokens.sum()
+}
+
+/// A schema costs less than its JSON: providers write it to the model in a shorter form.
+fn estimate_tool(tool: &ToolSpec) -> u64 {
+    let mut schema = Estimate::default();
+    // It is counted and written nowhere, which cannot fail.
+    drop(serde_json::to_writer(&mut schema, &tool.input_schema));
+    estimate_tokens(&tool.name) + estimate_tokens(&tool.description) + 4 * schema.tokens() / 5
 }
 
 /// What a model is and can.

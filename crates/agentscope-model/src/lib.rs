@@ -5,15 +5,24 @@ mod cards;
 mod configs;
 mod conversation;
 mod dashscope;
+#[cfg(feature = "embedding")]
+mod embedding;
 mod gemini;
 mod http;
+#[cfg(feature = "image")]
+mod image;
+#[cfg(any(feature = "embedding", feature = "image"))]
+mod json_call;
 mod keys;
 mod nearest;
 mod openai;
+#[cfg(any(feature = "embedding", feature = "image"))]
+mod picture;
 mod post_api;
 mod resilience;
 mod run;
 mod spec;
+pub mod tokens;
 mod usage;
 mod wire;
 
@@ -21,7 +30,15 @@ pub use anthropic::AnthropicChatModel;
 pub use cards::{ModelCards, cards};
 pub use configs::{Api, Configs, Details, ModelConfig, Purpose};
 pub use dashscope::DashScopeChatModel;
+#[cfg(feature = "embedding")]
+pub use embedding::{
+    CachedEmbedder, DashScopeMultiModalEmbedding, DashScopeTextEmbedding, GeminiTextEmbedding,
+    OllamaTextEmbedding, OpenAITextEmbedding, VectorCache, embedder_from_spec,
+};
 pub use gemini::GeminiChatModel;
+
+#[cfg(feature = "image")]
+pub use image::{DashScopeImageModel, OpenAIImageModel, fetch_image, save_image};
 pub use openai::{OpenAIChatModel, Provider};
 pub use post_api::PostApiChatModel;
 pub use resilience::{

@@ -41,6 +41,8 @@ mod pages {
     #[cfg(feature = "console")]
     #[doc = include_str!("../../../docs/console.md")]
     struct Console;
+    #[doc = include_str!("../../../docs/embeddings.md")]
+    struct Embeddings;
     #[doc = include_str!("../../../docs/guide.md")]
     struct Guide;
     #[doc = include_str!("../../../docs/models.md")]

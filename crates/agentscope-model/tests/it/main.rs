@@ -12,8 +12,16 @@ mod aimock;
 mod bad_input;
 mod chat;
 mod configs;
+#[cfg(feature = "embedding")]
+mod embedding;
+#[cfg(feature = "embedding")]
+mod embedding_cache;
+#[cfg(feature = "image")]
+mod image;
 mod interleaved;
 mod needs_aimock;
+#[cfg(all(feature = "embedding", feature = "image"))]
+mod needs_aimock_media;
 mod needs_llama;
 mod needs_openai_python;
 mod needs_sdks_python;
@@ -24,4 +32,6 @@ mod sdk;
 #[path = "../server/server.rs"]
 mod server;
 mod server_tests;
+#[cfg(feature = "tiktoken")]
+mod tokens;
 mod usage;

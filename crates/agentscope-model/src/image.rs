@@ -1,0 +1,10 @@
+//! Models that draw, and what becomes of their pictures.
+
+mod dashscope;
+mod keep;
+mod openai;
+mod settings;
+
+pub use dashscope::DashScopeImageModel;
+pub use keep::{fetch_image, save_image};
+pub use openai::OpenAIImageModel;
