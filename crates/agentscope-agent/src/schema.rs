@@ -21,12 +21,14 @@ impl Validators {
     /// What is wrong with `value` by `schema`, in words; nothing if it is valid.
     pub(crate) fn check(&self, schema: &Arc<Value>, value: &Value) -> Result<(), String> {
         let validator = self.ready(schema)?;
+        if validator.is_valid(value) {
+            return Ok(());
+        }
         let mut errors = validator.iter_errors(value);
         let told: Vec<String> = errors.by_ref().take(TOLD).map(|error| told(&error)).collect();
-        match (told.is_empty(), errors.count()) {
-            (true, _) => Ok(()),
-            (false, 0) => Err(told.join("; ")),
-            (false, more) => Err(format!("{}; and {more} more", told.join("; "))),
+        match errors.count() {
+            0 => Err(told.join("; ")),
+            more => Err(format!("{}; and {more} more", told.join("; "))),
         }
     }
 

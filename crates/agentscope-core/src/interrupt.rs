@@ -1,8 +1,8 @@
 //! Stopping what runs: cooperative, from parent to child, with the reason.
 
 use serde::{Deserialize, Serialize};
-use std::sync::{Arc, OnceLock};
-use tokio_util::sync::CancellationToken;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use tokio::sync::Notify;
 
 /// Why something was stopped.
 ///
@@ -44,17 +44,17 @@ pub enum Reason {
 /// assert_eq!(one.reason(), Some(Reason::User(Some("wrong city".into()))), "the first reason stays");
 /// ```
 #[derive(Clone, Default)]
-pub struct Interrupt {
-    token: CancellationToken,
-    own: Arc<Own>,
-}
+pub struct Interrupt(Arc<Switch>);
 
 #[derive(Default)]
-struct Own {
+struct Switch {
+    /// Set when it is triggered.
     reason: OnceLock<Reason>,
-    parent: Option<Interrupt>,
-    /// A second parent, see [`Interrupt::joined`].
-    also: Option<Interrupt>,
+    triggered: Notify,
+    /// What is triggered with this one. They go when this one is triggered, or when there is no room for a new one.
+    children: Mutex<Vec<Weak<Switch>>>,
+    /// One, or two where it was [joined](Interrupt::joined). They are kept: what triggers their parents comes through them.
+    parents: [Option<Interrupt>; 2],
 }
 
 impl Interrupt {
@@ -65,54 +65,72 @@ impl Interrupt {
 
     /// Stops. The first reason stays.
     pub fn trigger(&self, reason: Reason) {
-        if !self.is_triggered() {
-            let _ = self.own.reason.set(reason);
+        let mut next = vec![Arc::clone(&self.0)];
+        while let Some(switch) = next.pop() {
+            if switch.reason.set(reason.clone()).is_err() {
+                continue; // and so were its children
+            }
+            next.extend(switch.children().drain(..).filter_map(|child| child.upgrade()));
+            switch.triggered.notify_waiters();
         }
-        self.token.cancel();
     }
 
     /// Waits until it is triggered, for ever if need be.
     pub async fn triggered(&self) {
-        match &self.own.also {
-            None => self.token.cancelled().await,
-            Some(also) => tokio::select! {
-                () = self.token.cancelled() => {}
-                () = Box::pin(also.triggered()) => {}
-            },
+        let triggered = self.0.triggered.notified(); // made first, so that nothing is missed in between
+        if !self.is_triggered() {
+            triggered.await;
         }
     }
 
     /// Whether it was triggered.
     pub fn is_triggered(&self) -> bool {
-        self.token.is_cancelled() || self.own.also.as_ref().is_some_and(Self::is_triggered)
+        self.0.reason.get().is_some()
     }
 
     /// Why it was triggered; `None` while it was not.
     pub fn reason(&self) -> Option<Reason> {
-        if !self.is_triggered() {
-            return None;
-        }
-        let inherited = [&self.own.parent, &self.own.also];
-        let reason = self.own.reason.get().cloned();
-        reason.or_else(|| inherited.into_iter().flatten().find_map(Self::reason)).or(Some(Reason::Dropped))
+        self.0.reason.get().cloned()
     }
 
     /// A switch that is triggered with this one, never the other way round.
     #[must_use]
     pub fn child(&self) -> Self {
-        let own = Own { reason: OnceLock::new(), parent: Some(self.clone()), also: self.own.also.clone() };
-        Self { token: self.token.child_token(), own: Arc::new(own) }
+        Self::below([Some(self.clone()), None])
     }
 
     /// A switch that is triggered with this one and with `other`, whichever comes first.
     #[must_use]
     pub fn joined(&self, other: &Self) -> Self {
-        let also = match &self.own.also {
-            None => other.clone(),
-            Some(also) => also.joined(other),
-        };
-        let own = Own { reason: OnceLock::new(), parent: Some(self.clone()), also: Some(also) };
-        Self { token: self.token.child_token(), own: Arc::new(own) }
+        Self::below([Some(self.clone()), Some(other.clone())])
+    }
+
+    fn below(parents: [Option<Self>; 2]) -> Self {
+        let child = Self(Arc::new(Switch { parents, ..Switch::default() }));
+        for parent in child.0.parents.iter().flatten() {
+            parent.0.adopt(&child);
+        }
+        child
+    }
+}
+
+impl Switch {
+    fn children(&self) -> MutexGuard<'_, Vec<Weak<Switch>>> {
+        self.children.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn adopt(&self, child: &Interrupt) {
+        let mut children = self.children();
+        if let Some(reason) = self.reason.get() {
+            drop(children);
+            return child.trigger(reason.clone());
+        }
+        if children.len() == children.capacity() {
+            children.retain(|child| child.strong_count() > 0);
+            let alive = children.len();
+            children.reserve(alive.max(1)); // so that the next look at all of them is far away
+        }
+        children.push(Arc::downgrade(&child.0));
     }
 }
 
@@ -121,3 +139,6 @@ impl std::fmt::Debug for Interrupt {
         f.debug_tuple("Interrupt").field(&self.reason()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

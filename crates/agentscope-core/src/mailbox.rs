@@ -242,7 +242,7 @@ impl Inner {
     async fn load<'a>(&self, held: &'a mut Held) -> Result<&'a mut AgentState> {
         if held.state.is_none() || held.stale {
             let stored = match &self.store {
-                Some(store) => self.limits.ask(|| store.load(&self.key)).await?,
+                Some(store) => Box::pin(self.limits.ask(|| store.load(&self.key))).await?,
                 None => None,
             };
             let (state, version) = match stored {

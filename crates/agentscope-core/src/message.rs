@@ -169,9 +169,13 @@ impl AddAssign for Usage {
 impl Msg {
     /// A message of `content` by `name`.
     pub fn new(name: impl Into<Name>, role: Role, content: Vec<ContentBlock>) -> Self {
+        Self::with_id(MsgId::random(), name.into(), role, content)
+    }
+
+    pub(crate) fn with_id(id: MsgId, name: Name, role: Role, content: Vec<ContentBlock>) -> Self {
         Self {
-            id: MsgId::random(),
-            name: name.into(),
+            id,
+            name,
             role,
             content,
             metadata: Map::new(),
@@ -268,18 +272,17 @@ impl Msg {
     /// The calls that have no result yet, or one that is still running. A result counts for the calls before it, because some
     /// providers give the same ids in each round.
     pub fn open_calls(&self) -> impl Iterator<Item = &ToolCall> {
-        let mut closed = std::collections::HashSet::new();
-        let mut open = Vec::new();
-        for block in self.content.iter().rev() {
-            match block {
-                ContentBlock::ToolResult(result) if result.state != ToolState::Running => {
-                    closed.insert(result.id.as_str());
+        let mut rest = self.content.iter();
+        std::iter::from_fn(move || {
+            loop {
+                let ContentBlock::ToolCall(call) = rest.next()? else { continue };
+                let closes = |block: &ContentBlock| matches!(block, ContentBlock::ToolResult(it) if it.id == call.id && it.state != ToolState::Running);
+                // Results come soon after their calls, so this looks at few blocks.
+                if !rest.as_slice().iter().any(closes) {
+                    return Some(call);
                 }
-                ContentBlock::ToolCall(call) if !closed.contains(call.id.as_str()) => open.push(call),
-                _ => {}
             }
-        }
-        open.into_iter().rev()
+        })
     }
 
     /// All tool calls, in order.

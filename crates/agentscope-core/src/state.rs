@@ -175,6 +175,20 @@ impl AgentState {
         self.context.iter().map(|entry| &entry.msg)
     }
 
+    /// What was said, oldest first, the open reply as the last one unless it is empty.
+    ///
+    /// ```
+    /// use agentscope_core::{AgentState, Change, Msg};
+    ///
+    /// let mut state = AgentState::default();
+    /// state.apply(&Change::message(Msg::user("hi")));
+    /// assert_eq!(state.said().count(), 1);
+    /// ```
+    pub fn said(&self) -> impl Iterator<Item = &Arc<Msg>> {
+        let open = self.open.as_ref().map(|open| &open.msg);
+        self.messages().chain(open.filter(|msg| !msg.content.is_empty()))
+    }
+
     /// The value of a slot; its default where it was never set.
     ///
     /// # Errors

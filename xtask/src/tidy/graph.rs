@@ -11,7 +11,7 @@ const CENTER: [&str; 3] = ["agentscope-core", "agentscope-macros", "agentscope-n
 
 /// What core may be built with. Each of these is in every user's build, so a new one is argued in
 /// ARCHITECTURE.md.
-const CORE: [&str; 13] = [
+const CORE: [&str; 12] = [
     "agentscope-macros",
     "async-trait",
     "bytes",
@@ -23,7 +23,6 @@ const CORE: [&str; 13] = [
     "serde",
     "serde_json",
     "tokio",
-    "tokio-util",
     "uuid",
 ];
 

@@ -48,7 +48,7 @@ impl Work {
     }
 
     fn prepare(&mut self, equipment: &Equipment, call: ToolCall, batch: &mut Vec<(ToolCall, Ready)>) {
-        match self.ready(equipment, &call) {
+        match self.ready_again(equipment, &call) {
             Ok(ready) if ready.spec.external => self.move_on(&call, CallState::Submitted), // it had to ask first
             Ok(ready) => batch.push((call, ready)),
             Err(wrong) => self.refuse(&call, format!("Error: {wrong}")), // somebody edited it, or the tool is gone

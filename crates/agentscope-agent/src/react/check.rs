@@ -28,16 +28,19 @@ impl Work {
                 self.move_on(&call, CallState::Allowed);
                 continue;
             }
-            let spec = match self.ready(&equipment, &call) {
-                Ok(ready) => ready.spec,
+            let ready = match self.ready(&equipment, &call) {
+                Ok(ready) => ready,
                 Err(wrong) => {
                     self.refuse(&call, format!("Error: {wrong}"));
                     continue;
                 }
             };
-            match self.permission(&call, &spec).await? {
-                Permission::Allow if spec.external => self.move_on(&call, CallState::Submitted),
-                Permission::Allow => self.move_on(&call, CallState::Allowed),
+            match self.permission(&call, &ready.spec).await? {
+                Permission::Allow if ready.spec.external => self.move_on(&call, CallState::Submitted),
+                Permission::Allow => {
+                    self.move_on(&call, CallState::Allowed);
+                    self.checked.push((call, ready));
+                }
                 Permission::Deny(why) => {
                     let output = vec![ContentBlock::text(format!("The tool call was not allowed: {why}"))];
                     let result = ToolResult::new(call.id, call.name, ToolState::Denied, output);
@@ -80,6 +83,17 @@ impl Work {
                 "the arguments of `{}` do not fit its schema: {wrong}. The tool was not run",
                 call.name
             )),
+        }
+    }
+
+    /// The same where it was found out before, and nobody edited the call since.
+    pub(super) fn ready_again(&mut self, equipment: &Equipment, call: &ToolCall) -> Result<Ready, String> {
+        let is_it = |(it, _): &(ToolCall, Ready)| {
+            (&it.id, &it.name, &it.input) == (&call.id, &call.name, &call.input)
+        };
+        match self.checked.iter().position(is_it) {
+            Some(at) => Ok(self.checked.swap_remove(at).1),
+            None => self.ready(equipment, call),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The loop: ask the state what comes next, do it, save it, until it is over.
 
-use super::{Config, ReActAgent, equip::Equipment};
+use super::{Config, ReActAgent, check::Ready, equip::Equipment};
 use agentscope_core::{
     CallState, Change, CompactRequest, ContentBlock, Context, Error, ErrorKind, EventKind, EventSink, Finish,
     Next, Opened, Queued, Reason, Result, Step, ToolCall, Turn,
@@ -17,6 +17,8 @@ pub(super) struct Work {
     pub(super) turn: Turn,
     /// The tools as of the last thought.
     pub(super) equipment: Option<Arc<Equipment>>,
+    /// Calls that were found ready since then, so that it is not done again before they run.
+    pub(super) checked: Vec<(ToolCall, Ready)>,
     compactions: u32,
 }
 
@@ -27,14 +29,12 @@ impl ReActAgent {
             let wrong = |wrong| Error::new(ErrorKind::InvalidInput, format!("structured output: {wrong}"));
             config.validators.ready(schema).map_err(wrong)?;
         }
-        // Boxed, like all that a reply does only for a moment: what is not, every reply in flight carries all the time.
-        let open = Box::pin(queued.open(&config.card.name, config.max_iters, &cx, sink));
-        let (turn, aborted) = match open.await? {
+        let (turn, aborted) = match queued.open(&config.card.name, config.max_iters, &cx, sink).await? {
             Opened::Turn(turn) => (turn, false),
             Opened::Aborted(turn) => (turn, true),
             Opened::Left => return Ok(()),
         };
-        let mut work = Work { config, cx, turn, equipment: None, compactions: 0 };
+        let mut work = Work { config, cx, turn, equipment: None, checked: Vec::new(), compactions: 0 };
         let outcome = if aborted { Ok(Finish::Interrupted) } else { work.steps().await };
         work.end(outcome).await
     }
@@ -57,16 +57,16 @@ impl Work {
                         done => done?,
                     }
                 }
-                Step::Check(calls) => Box::pin(self.check(calls)).await?,
-                Step::Act(calls) => Box::pin(self.act(calls)).await?,
-                Step::Recover(calls) => Box::pin(self.recover(calls)).await?,
+                Step::Check(calls) => self.check(calls).await?,
+                Step::Act(calls) => self.act(calls).await?,
+                Step::Recover(calls) => self.recover(calls).await?,
                 Step::Wait(calls) => {
                     self.ask(calls);
                     return Ok(Finish::Waiting);
                 }
                 Step::End(finish) => return Ok(finish),
             }
-            Box::pin(self.turn.commit()).await?;
+            self.turn.commit().await?;
         }
     }
 
@@ -90,7 +90,7 @@ impl Work {
             let text = format!("<system-hint>The user interrupted you: {note}</system-hint>");
             self.turn.emit(EventKind::Hint { text });
         }
-        Box::pin(self.turn.end(finish, error)).await
+        self.turn.end(finish, error).await
     }
 
     /// Calls that were running when the process died: run again what may be, close the rest.

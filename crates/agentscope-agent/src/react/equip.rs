@@ -69,22 +69,26 @@ impl Work {
     pub(super) async fn equip(&mut self) -> Result<Arc<Equipment>> {
         match &self.equipment {
             Some(equipment) => Ok(Arc::clone(equipment)),
-            None => {
-                let view = self.turn.state().view();
-                self.equip_anew(&view).await
-            }
+            None => self.equip_anew().await,
         }
     }
 
-    pub(super) async fn equip_anew(&mut self, view: &View) -> Result<Arc<Equipment>> {
-        if let Some(fixed) = self.config.fixed.get() {
-            self.equipment = Some(Arc::clone(fixed));
-            return Ok(Arc::clone(fixed));
-        }
+    /// The tools as of now.
+    pub(super) async fn equip_anew(&mut self) -> Result<Arc<Equipment>> {
+        let equipment = match self.config.fixed.get() {
+            Some(fixed) => Arc::clone(fixed),
+            None => Box::pin(self.list()).await?,
+        };
+        self.checked.clear();
+        Ok(Arc::clone(self.equipment.insert(equipment)))
+    }
+
+    async fn list(&mut self) -> Result<Arc<Equipment>> {
         let stop = self.cx.interrupt().clone();
+        let view = self.turn.state().view();
         let equipment = tokio::select! {
             biased;
-            equipment = self.config.equip(view) => Arc::new(equipment?),
+            equipment = self.config.equip(&view) => Arc::new(equipment?),
             () = stop.triggered() => return Err(Error::new(ErrorKind::Unavailable, "interrupted while its tools were listed")),
         };
         for (name, error) in &equipment.failed {
@@ -94,7 +98,6 @@ impl Work {
         if self.config.toolsets.is_empty() && self.config.layers.is_empty() {
             let _ = self.config.fixed.set(Arc::clone(&equipment));
         }
-        self.equipment = Some(Arc::clone(&equipment));
         Ok(equipment)
     }
 }

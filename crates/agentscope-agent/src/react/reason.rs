@@ -12,7 +12,7 @@ use agentscope_core::{
 };
 use futures_util::StreamExt;
 use serde_json::Value;
-use std::{collections::HashSet, pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{
     task::coop::consume_budget,
     time::{Instant, sleep},
@@ -29,29 +29,28 @@ impl Work {
     /// One call of the model. An interrupt ends it early and is no error.
     pub(super) async fn reason(&mut self) -> Result<()> {
         self.turn.hear();
-        let view = self.turn.state().view();
-        let equipment = Box::pin(self.equip_anew(&view)).await?;
+        let equipment = self.equip_anew().await?;
         let Some(open) = self.turn.open() else { return Ok(()) };
         let sum_up = open.max_iters > 0 && open.iters >= open.max_iters;
         let schema = self.output_schema();
 
-        let mut messages: Vec<Arc<Msg>> = Vec::with_capacity(view.messages().len() + 3);
+        let state = self.turn.state();
+        let mut messages: Vec<Arc<Msg>> = Vec::with_capacity(state.context.len() + 4);
         messages.extend(equipment.prompt.clone());
-        if !view.summary().is_empty() {
+        if !state.summary.is_empty() {
             let text = format!(
                 "<system-info>Here is a summary of your previous work\n{}</system-info>",
-                view.summary()
+                state.summary
             );
             messages.push(Arc::new(Msg::user(text)));
         }
-        messages.extend(view.messages().iter().cloned());
+        messages.extend(state.said().cloned());
         if sum_up {
             messages.push(Arc::new(Msg::user(SUM_UP)));
         }
         if let (Some(schema), Way::Words) = (&schema, self.output_way()) {
             messages.push(Arc::new(Msg::user(ask_for_words(schema))));
         }
-        drop(view); // the reply is folded in place as long as nobody else holds it
         let mut request = ModelRequest::new(messages);
         request.speaker = self.config.card.name.clone();
         request.options = self.config.options.clone();
@@ -121,11 +120,12 @@ impl Work {
             consume_budget().await; // a model that is never pending must not keep the others of this thread waiting
             let delta = tokio::select! {
                 biased;
-                () = &mut stopped => None,
-                delta = answer.next() => match delta {
+                // To look for an interrupt costs less than to wait for one, and most pieces are there when they are asked for.
+                delta = answer.next(), if !stop.is_triggered() => match delta {
                     Some(delta) => Some(delta?),
                     None => break,
                 },
+                () = &mut stopped => None,
                 () = &mut silence => {
                     if last_word.elapsed() >= limit {
                         return Err(self.silent(limit));
@@ -144,7 +144,7 @@ impl Work {
                 Some(ModelDelta::Usage(spent)) => usage = Some(spent),
                 Some(ModelDelta::Finish { reason }) => finish_reason = Some(reason),
                 Some(delta) => {
-                    if let Some(event) = blocks.place(delta, || self.taken()) {
+                    if let Some(event) = blocks.place(delta, |id| self.is_taken(id)) {
                         self.turn.emit(event);
                     }
                 }
@@ -170,9 +170,9 @@ impl Work {
         Error::new(ErrorKind::Timeout, message)
     }
 
-    /// The ids that calls of this reply have already: some providers count anew in each answer.
-    fn taken(&self) -> HashSet<&str> {
-        self.turn.open().into_iter().flat_map(|open| open.msg.calls()).map(|call| call.id.as_str()).collect()
+    /// Whether a call of this reply has this id already: some providers count anew in each answer.
+    fn is_taken(&self, id: &str) -> bool {
+        self.turn.open().is_some_and(|open| open.msg.calls().any(|call| *call.id == *id))
     }
 
     /// What follows from an answer that ended.
@@ -184,8 +184,6 @@ impl Work {
     ) -> Result<()> {
         let Some(open) = self.turn.open() else { return Ok(()) };
         let content = &open.msg.content;
-        let calls: Vec<ToolCall> =
-            open.msg.open_calls().filter(|call| call.state == CallState::Pending).cloned().collect();
         // Thoughts alone are no answer.
         let last = content.iter().rfind(|block| !matches!(block, ContentBlock::Thinking { .. }));
         let said_nothing = matches!(
@@ -208,6 +206,11 @@ impl Work {
             self.turn.emit(EventKind::Hint { text: EMPTY.to_owned() });
             return Ok(());
         }
+        if finish_reason == FinishReason::Stop && !sum_up && schema.is_none() {
+            return Ok(());
+        }
+        let pending = open.msg.open_calls().filter(|call| call.state == CallState::Pending);
+        let calls: Vec<ToolCall> = pending.cloned().collect();
         if finish_reason != FinishReason::Stop {
             let reason = serde_json::to_value(&finish_reason)?;
             self.turn.set_metadata(Map::from_iter([("finish_reason".to_owned(), reason)]));
@@ -272,11 +275,7 @@ impl Blocks {
         Self { next: u32::try_from(content_len).unwrap_or(u32::MAX), known: Vec::new() }
     }
 
-    fn place<'a>(
-        &mut self,
-        delta: ModelDelta,
-        taken: impl FnOnce() -> HashSet<&'a str>,
-    ) -> Option<EventKind> {
+    fn place(&mut self, delta: ModelDelta, is_taken: impl Fn(&str) -> bool) -> Option<EventKind> {
         Some(match delta {
             ModelDelta::Text { delta, .. } | ModelDelta::Thinking { delta, .. } if delta.is_empty() => {
                 return None;
@@ -295,7 +294,7 @@ impl Blocks {
                 EventKind::Extra { block: known.place, key, value }
             }
             ModelDelta::ToolCall { block, id, name, delta } => {
-                let (block, id) = self.call_at(block, id, taken);
+                let (block, id) = self.call_at(block, id, is_taken);
                 EventKind::ToolCallDelta { block, id, name, delta }
             }
             _ => return None,
@@ -306,20 +305,14 @@ impl Blocks {
         self.enter(kind, block, CallId::default).0
     }
 
-    fn call_at<'a>(
-        &mut self,
-        block: u32,
-        id: CallId,
-        taken: impl FnOnce() -> HashSet<&'a str>,
-    ) -> (u32, CallId) {
+    fn call_at(&mut self, block: u32, id: CallId, is_taken: impl Fn(&str) -> bool) -> (u32, CallId) {
         self.enter(Kind::Call, block, || {
             if id.is_empty() {
                 return CallId::random();
             }
-            let taken = taken();
             let mut unique = id.clone();
             let mut count = 2;
-            while taken.contains(unique.as_str()) {
+            while is_taken(&unique) {
                 unique = CallId::from(format!("{id}_{count}"));
                 count += 1;
             }

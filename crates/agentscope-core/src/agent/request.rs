@@ -243,6 +243,12 @@ impl Decision {
 }
 
 impl ReplyRequest {
+    /// Whether [`resolve`](Self::resolve) has nothing to do.
+    pub(crate) fn is_resolved(&self) -> bool {
+        let Input::Messages(items) = &self.input else { return true };
+        items.iter().all(|item| matches!(item, Item::Msg(msg) if local_files(msg).next().is_none()))
+    }
+
     /// Waits for the replies that are promised, and looks for the local files that are named.
     ///
     /// # Errors
@@ -276,10 +282,12 @@ impl ReplyRef {
     }
 }
 
+fn local_files(msg: &Msg) -> impl Iterator<Item = &str> {
+    msg.content.iter().filter_map(ContentBlock::media).filter_map(|media| media.local_path())
+}
+
 async fn find_files(msg: &Msg) -> Result<()> {
-    let paths: Vec<&str> =
-        msg.content.iter().filter_map(ContentBlock::media).filter_map(|media| media.local_path()).collect();
-    for path in paths {
+    for path in local_files(msg) {
         let owned = path.to_owned();
         let found = tokio::task::spawn_blocking(move || std::fs::metadata(owned)).await;
         if let Ok(Err(error)) = found {

@@ -23,7 +23,10 @@ use std::{
     sync::Arc,
     task::{self, Poll, Waker},
 };
-use tokio::{sync::OwnedMutexGuard, task::coop::unconstrained};
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    task::coop::unconstrained,
+};
 
 /// The slot with the names of the tools that were once allowed for good, see [`Decision::rules`].
 pub const ALLOWED_SLOT: &str = "allowed_tools";
@@ -60,17 +63,13 @@ impl Mailbox {
     /// Takes a place in the queue of replies for `req`, now: turns come in the order of these calls. A request that has to wait
     /// for another agent's reply takes its place when that is there, so that nobody waits behind it meanwhile.
     pub fn queue(&self, req: ReplyRequest) -> Queued {
-        let inner = Arc::clone(&self.0);
-        let place = Place::take(&inner, inner.limits.waiting);
-        let mut turn: TurnLock = Box::pin(unconstrained(Arc::clone(&inner.held).lock_owned()));
-        let mut held = None;
-        if place.is_some() && !has_pending(&req.input) {
-            let mut task = task::Context::from_waker(Waker::noop());
-            if let Poll::Ready(guard) = turn.as_mut().poll(&mut task) {
-                held = Some(guard);
-            }
-        }
-        Queued { mailbox: self.clone(), req, role: Role::Assistant, place, turn, held }
+        let place = Place::take(&self.0, self.0.limits.waiting);
+        let turn = if place.is_some() && !has_pending(&req.input) {
+            TurnLock::queue(&self.0.held)
+        } else {
+            TurnLock::later(&self.0.held)
+        };
+        Queued { mailbox: self.clone(), req, role: Role::Assistant, place, turn }
     }
 
     /// Waits for the turn of a reply by `name`, and opens or takes up the reply that `req` is for: [`queue`](Self::queue), then
@@ -93,7 +92,40 @@ impl Mailbox {
 /// Who replies, and in which role.
 type Speaker<'a> = (&'a Name, Role);
 
-type TurnLock = Pin<Box<dyn Future<Output = OwnedMutexGuard<Held>> + Send>>;
+/// The turn of a reply, which may have come at once.
+enum TurnLock {
+    Held(OwnedMutexGuard<Held>),
+    Waiting(Pin<Box<dyn Future<Output = OwnedMutexGuard<Held>> + Send>>),
+}
+
+impl TurnLock {
+    /// Takes its place in the queue when it is waited for.
+    fn later(held: &Arc<Mutex<Held>>) -> Self {
+        Self::Waiting(Box::pin(unconstrained(Arc::clone(held).lock_owned())))
+    }
+
+    /// Takes its place in the queue now.
+    fn queue(held: &Arc<Mutex<Held>>) -> Self {
+        if let Ok(held) = Arc::clone(held).try_lock_owned() {
+            return Self::Held(held);
+        }
+        let mut lock = Self::later(held);
+        let mut task = task::Context::from_waker(Waker::noop());
+        if let Self::Waiting(waiting) = &mut lock
+            && let Poll::Ready(held) = waiting.as_mut().poll(&mut task)
+        {
+            return Self::Held(held);
+        }
+        lock
+    }
+
+    async fn wait(self) -> OwnedMutexGuard<Held> {
+        match self {
+            Self::Held(held) => held,
+            Self::Waiting(waiting) => waiting.await,
+        }
+    }
+}
 
 /// A request in the queue of a [`Mailbox`].
 ///
@@ -116,8 +148,6 @@ pub struct Queued {
     /// `None` where there was no place.
     place: Option<Place>,
     turn: TurnLock,
-    /// The turn, where it came at once.
-    held: Option<OwnedMutexGuard<Held>>,
 }
 
 impl Queued {
@@ -143,27 +173,23 @@ impl Queued {
     /// [`ErrorKind::InvalidInput`] if there is nothing to take up, or decisions and results do not fit the calls that wait;
     /// [`ErrorKind::Unavailable`] if too many replies wait or the store cannot be reached.
     pub async fn open(self, name: &Name, max_iters: u32, cx: &Context, sink: EventSink) -> Result<Opened> {
-        let Self { mailbox: Mailbox(inner), req, role, place, turn, held } = self;
+        let Self { mailbox: Mailbox(inner), req, role, place, turn } = self;
         let Some(place) = place else {
             let limit = inner.limits.waiting;
             let message = format!("`{name}` has {limit} replies waiting: ask again later");
             return Err(Error::new(ErrorKind::Unavailable, message).with_retry_after(BUSY_RETRY));
         };
-        let brought = messages(&req.input);
-        let turn = async {
-            let req = req.resolve().await?;
-            let held = match held {
-                Some(held) => held,
-                None => turn.await,
-            };
-            Ok::<_, Error>((req, held))
-        };
-        let (req, held) = tokio::select! {
-            biased;
-            turn = turn => turn?,
-            () = cx.interrupt().triggered() => {
-                Mailbox(inner).observe(brought).await?;
-                return leave((name, role), cx, sink).map(|()| Opened::Left);
+        let (req, held) = match turn {
+            TurnLock::Held(held) if req.is_resolved() => (req, held), // nothing to wait for
+            turn => {
+                let brought = messages(&req.input).collect();
+                match Box::pin(ready(req, turn, cx)).await? {
+                    Some(ready) => ready,
+                    None => {
+                        Mailbox(inner).observe(brought).await?;
+                        return leave((name, role), cx, sink).map(|()| Opened::Left);
+                    }
+                }
             }
         };
         let mut hold = Hold::new(Arc::clone(&inner), held);
@@ -173,7 +199,14 @@ impl Queued {
             hold.held.stale = true;
             inner.load(&mut hold.held).await?;
         }
-        begin(hold, place, (name, role), req, max_iters, sink).await
+        let (mut turn, opened) = begin(hold, place, (name, role), req, max_iters, sink)?;
+        match turn.commit().await {
+            Ok(()) => Ok(opened(turn)),
+            Err(error) => {
+                let finish = Finish::Failed((&error).into());
+                Box::pin(turn.end(finish, Some(error))).await.map(|()| Opened::Left)
+            }
+        }
     }
 }
 
@@ -187,13 +220,26 @@ fn has_pending(input: &Input) -> bool {
     matches!(input, Input::Messages(items) if items.iter().any(|item| matches!(item, Item::Pending(_))))
 }
 
-fn messages(input: &Input) -> Vec<Arc<Msg>> {
-    let Input::Messages(items) = input else { return Vec::new() };
-    let msgs = items.iter().filter_map(|item| match item {
+fn messages(input: &Input) -> impl Iterator<Item = Arc<Msg>> {
+    let items = if let Input::Messages(items) = input { items.as_slice() } else { &[] };
+    items.iter().filter_map(|item| match item {
         Item::Msg(msg) => Some(Arc::clone(msg)),
         Item::Pending(_) => None,
-    });
-    msgs.collect()
+    })
+}
+
+/// Waits for all that a reply needs before it begins; `None` if it is interrupted first.
+async fn ready(
+    req: ReplyRequest,
+    turn: TurnLock,
+    cx: &Context,
+) -> Result<Option<(ReplyRequest, OwnedMutexGuard<Held>)>> {
+    let ready = async { Ok(Some((req.resolve().await?, turn.wait().await))) };
+    tokio::select! {
+        biased;
+        ready = ready => ready,
+        () = cx.interrupt().triggered() => Ok(None),
+    }
 }
 
 /// Ends a reply whose turn never came.
@@ -209,14 +255,15 @@ fn start((name, role): Speaker<'_>, max_iters: u32, output_schema: Option<Arc<Va
     EventKind::ReplyStart { name: name.clone(), role, timestamp: Timestamp::now(), max_iters, output_schema }
 }
 
-async fn begin(
+/// Folds in what the request brings, which is not saved yet.
+fn begin(
     mut hold: Hold,
     place: Place,
     who: Speaker<'_>,
     req: ReplyRequest,
     max_iters: u32,
     mut sink: EventSink,
-) -> Result<Opened> {
+) -> Result<(Turn, fn(Turn) -> Opened)> {
     let open = hold.held.state.as_ref().and_then(|state| state.open.as_deref());
     let nothing = match &req.input {
         Input::Decisions(decisions) => decisions.is_empty(),
@@ -247,7 +294,7 @@ async fn begin(
             }
             let mut turn = Turn::new(hold, place, sink, heard_from);
             turn.emit(start(who, max_iters, req.output_schema));
-            return committed(turn, Opened::Turn).await;
+            return Ok((turn, Opened::Turn));
         }
     };
     let heard_from = hold.held.state.as_ref().map_or(0, |state| state.context.len());
@@ -260,18 +307,7 @@ async fn begin(
     }
     changes.into_iter().for_each(|kind| turn.emit(kind));
     let opened = if matches!(req.input, Input::Abort) { Opened::Aborted } else { Opened::Turn };
-    committed(turn, opened).await
-}
-
-/// Saves what a request brought before anything is done with it.
-async fn committed(mut turn: Turn, opened: fn(Turn) -> Opened) -> Result<Opened> {
-    match turn.commit().await {
-        Ok(()) => Ok(opened(turn)),
-        Err(error) => {
-            let finish = Finish::Failed((&error).into());
-            turn.end(finish, Some(error)).await.map(|()| Opened::Left)
-        }
-    }
+    Ok((turn, opened))
 }
 
 /// Takes up the open reply in a new epoch, and tells a reader who was not there so far what it is.

@@ -47,10 +47,14 @@ impl Limits {
 impl Inner {
     /// Commits what is unsaved. Whoever finds that another works on the conversation drops what it holds.
     pub(super) async fn commit(&self, held: &mut Held) -> Result<()> {
-        let Some(store) = &self.store else { return Ok(()) };
-        if held.unsaved.is_empty() {
-            return Ok(());
+        match &self.store {
+            // Boxed, so that a reply does not carry a store's work while it waits for other things.
+            Some(store) if !held.unsaved.is_empty() => Box::pin(self.save(&**store, held)).await,
+            _ => Ok(()),
         }
+    }
+
+    async fn save(&self, store: &dyn StateStore, held: &mut Held) -> Result<()> {
         let tries = AtomicU32::new(0);
         let commit = || {
             tries.fetch_add(1, Ordering::Relaxed);
@@ -65,7 +69,7 @@ impl Inner {
             Err(error)
                 if error.kind() == ErrorKind::Conflict
                     && tries.into_inner() > 1
-                    && Box::pin(self.was_saved(&**store, held)).await =>
+                    && Box::pin(self.was_saved(store, held)).await =>
             {
                 held.version.0 += 1;
                 held.unsaved.clear();

@@ -178,7 +178,7 @@ impl Turn {
     /// The state.
     pub fn state(&self) -> &AgentState {
         static NONE: LazyLock<AgentState> = LazyLock::new(AgentState::default);
-        self.hold.held.state.as_deref().unwrap_or(&NONE)
+        self.hold.held.state.as_deref().unwrap_or_else(|| &NONE)
     }
 
     /// The open reply.

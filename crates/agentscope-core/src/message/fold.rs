@@ -271,6 +271,23 @@ impl Msg {
     }
 }
 
+impl EventKind {
+    /// Whether the fold of a message does anything with it.
+    pub(crate) fn changes_message(&self) -> bool {
+        !matches!(
+            self,
+            Self::ModelStart { .. }
+                | Self::ModelEnd { usage: None, .. }
+                | Self::Slot { .. }
+                | Self::Inner { .. }
+                | Self::RequireConfirm { .. }
+                | Self::RequireExternal { .. }
+                | Self::Custom { .. }
+                | Self::Other(_)
+        )
+    }
+}
+
 impl ContentBlock {
     /// Adds `block` to `blocks`; words without further fields join the words before them. So a tool's output is put together.
     ///

@@ -152,7 +152,7 @@ impl AgentState {
     /// state has was committed, and a reply is taken up again from there.
     pub fn apply_event(&mut self, event: &Event) {
         if let EventKind::ReplyStart { name, role, max_iters, output_schema, .. } = &event.kind {
-            let mut msg = Msg::new(name, *role, Vec::new());
+            let mut msg = Msg::with_id(event.reply_id.clone(), name.clone(), *role, Vec::new());
             msg.apply(event);
             self.open = Some(Box::new(OpenReply {
                 msg: Arc::new(msg),
@@ -168,7 +168,9 @@ impl AgentState {
         let Some(open) = self.open.as_mut().filter(|open| open.msg.id == event.reply_id) else { return };
         open.epoch = event.epoch;
         open.next_seq = event.seq.saturating_add(1);
-        Arc::make_mut(&mut open.msg).apply(event);
+        if event.kind.changes_message() {
+            Arc::make_mut(&mut open.msg).apply(event); // copies it where somebody else holds it
+        }
         match &event.kind {
             EventKind::ModelStart { .. } => open.iters = open.iters.saturating_add(1),
             EventKind::ToolCallState { id, state: CallState::Started, .. } => {

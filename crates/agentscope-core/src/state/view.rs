@@ -64,13 +64,8 @@ impl View {
 impl AgentState {
     /// The conversation as it is now. Copies pointers.
     pub fn view(&self) -> View {
-        let mut messages = Vec::with_capacity(self.context.len() + 2);
-        messages.extend(self.messages().cloned());
-        if let Some(open) = &self.open
-            && !open.msg.content.is_empty()
-        {
-            messages.push(Arc::clone(&open.msg));
-        }
+        let mut messages = Vec::with_capacity(self.context.len() + 1);
+        messages.extend(self.said().cloned());
         View(Arc::new(Inner {
             key: self.key.clone(),
             summary: self.summary.clone(),

@@ -9,8 +9,13 @@ use serde_json::{Map, Value};
 /// # Errors
 /// [`ErrorKind::InvalidInput`], with the path of what does not fit.
 pub fn arguments<T: DeserializeOwned>(tool: &str, input: &Value) -> Result<T> {
-    let empty = Value::Object(Map::new());
-    let input = if input.is_null() { &empty } else { input };
+    let empty;
+    let input = if input.is_null() {
+        empty = Value::Object(Map::new());
+        &empty
+    } else {
+        input
+    };
     T::deserialize(input).map_err(|error| {
         let message = error.to_string();
         let place = match culprit::<T>(input, &message) {

@@ -189,6 +189,12 @@ proptest! {
     }
 
     #[test]
+    fn an_event_that_changes_no_message_may_be_left_out(reply in any_reply()) {
+        let folded = reply.events.iter().filter(|event| event.kind.changes_message());
+        prop_assert_eq!(fold(folded), fold(&reply.events));
+    }
+
+    #[test]
     fn every_prefix_of_a_reply_reads_back_and_folds_on(reply in any_reply(), at: prop::sample::Index) {
         let (seen, rest) = reply.events.split_at(at.index(reply.events.len()) + 1);
         let json = serde_json::to_string(&fold(seen)).unwrap();

@@ -1,11 +1,11 @@
 //! The wire: connections that carry text both ways, and everything that can go wrong with them.
 
+use crate::interrupt::{Interrupt, Reason};
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 /// Most frames that are under way in one direction of a connection; the next one waits.
 const UNDER_WAY: usize = 64;
@@ -25,8 +25,8 @@ struct State {
     cut_after: Option<u64>,
     /// Frames that still pass down before one is broken in two.
     garble_after: Option<u64>,
-    /// Cancelled when the wire is cut; the connections made after that have another one.
-    broken: CancellationToken,
+    /// Triggered when the wire is cut; the connections made after that have another one.
+    broken: Interrupt,
 }
 
 /// The connection is gone, and what was under way on it.
@@ -62,7 +62,7 @@ impl Wire {
         let mut state = self.state();
         (state.cut_after, state.garble_after) = (None, None);
         if std::mem::take(&mut state.cut) {
-            state.broken = CancellationToken::new();
+            state.broken = Interrupt::new();
         }
     }
 
@@ -107,7 +107,7 @@ impl Wire {
 impl State {
     fn cut(&mut self) {
         self.cut = true;
-        self.broken.cancel();
+        self.broken.trigger(Reason::Dropped);
     }
 }
 
@@ -145,14 +145,14 @@ pub struct LinkConnection {
 
 pub(super) struct Outlet {
     frames: mpsc::Sender<String>,
-    broken: CancellationToken,
+    broken: Interrupt,
     wire: Arc<Wire>,
     downwards: bool,
 }
 
 pub(super) struct Inlet {
     frames: mpsc::Receiver<String>,
-    broken: CancellationToken,
+    broken: Interrupt,
 }
 
 impl LinkConnection {
@@ -172,7 +172,7 @@ impl Outlet {
     pub(super) async fn send(&self, frame: &str) -> Result<(), Lost> {
         let place = tokio::select! {
             biased;
-            () = self.broken.cancelled() => return Err(Lost),
+            () = self.broken.triggered() => return Err(Lost),
             place = self.frames.reserve() => place.map_err(|_| Lost)?,
         };
         place.send(self.wire.pass(frame, self.downwards)?);
@@ -181,7 +181,7 @@ impl Outlet {
 
     /// Sends a last word, if there is room for it.
     pub(super) fn try_send(&self, frame: &str) {
-        if !self.broken.is_cancelled()
+        if !self.broken.is_triggered()
             && let Ok(place) = self.frames.try_reserve()
             && let Ok(frame) = self.wire.pass(frame, self.downwards)
         {
@@ -194,7 +194,7 @@ impl Inlet {
     pub(super) async fn recv(&mut self) -> Option<String> {
         tokio::select! {
             biased;
-            () = self.broken.cancelled() => None,
+            () = self.broken.triggered() => None,
             frame = self.frames.recv() => frame,
         }
     }
@@ -202,6 +202,6 @@ impl Inlet {
 
 impl std::fmt::Debug for LinkConnection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LinkConnection").field("lost", &self.inlet.broken.is_cancelled()).finish()
+        f.debug_struct("LinkConnection").field("lost", &self.inlet.broken.is_triggered()).finish()
     }
 }
