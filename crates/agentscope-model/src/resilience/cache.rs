@@ -9,7 +9,7 @@ mod store;
 pub use directory::DirectoryAnswers;
 pub use store::{AnswerStore, MemoryAnswers};
 
-use super::passes_on;
+use super::{flow::Flow, passes_on};
 use agentscope_core::{
     BoxFuture, ChatModel, Context, Error, ErrorKind, FinishReason, ModelDelta, ModelRequest, ModelStream,
     Result, Stream,
@@ -110,7 +110,7 @@ impl AnswerCache {
         let key = key::key(&req, model.card(), &self.namespace).unwrap_or_default();
         let Some(key) = key else {
             self.misses.fetch_add(1, Relaxed);
-            return Entered::Asks(Asking { stream: model.call(req, cx), keeper: None });
+            return Entered::Asks(Asking { flow: Flow::new(model.call(req, cx)), keeper: None });
         };
         let lead = loop {
             if self.wait.is_zero() {
@@ -137,9 +137,9 @@ impl AnswerCache {
             return self.found(found.deltas);
         }
         self.misses.fetch_add(1, Relaxed);
-        let stream = model.call(req, cx);
+        let flow = Flow::new(model.call(req, cx));
         let keeper = Keeper { cache: self, key, lead, record: Record::default() };
-        Entered::Asks(Asking { stream, keeper: Some(keeper) })
+        Entered::Asks(Asking { flow, keeper: Some(keeper) })
     }
 
     fn wait_within(&self, cx: &Context) -> Duration {
@@ -180,7 +180,7 @@ enum Entered {
 }
 
 struct Asking {
-    stream: ModelStream,
+    flow: Flow,
     keeper: Option<Keeper>,
 }
 
@@ -248,7 +248,7 @@ enum Answer {
     Replay(vec::IntoIter<ModelDelta>),
     Flow(Asking),
     /// The answer is whole and is being kept; then its end is told. Whoever has the end may go.
-    Save(BoxFuture<'static, ()>, ModelDelta, ModelStream),
+    Save(BoxFuture<'static, ()>, ModelDelta, Flow),
     Over,
 }
 
@@ -260,7 +260,7 @@ impl Stream for Answer {
         loop {
             match this {
                 Self::Flow(asking) => {
-                    let piece = ready!(asking.stream.as_mut().poll_next(task));
+                    let piece = ready!(asking.flow.poll(task));
                     let finish = match &piece {
                         Some(Ok(finish @ ModelDelta::Finish { reason })) => {
                             Some(finish).filter(|_| *reason == FinishReason::Stop)
@@ -280,7 +280,7 @@ impl Stream for Answer {
                         (Some(finish), Some(keeper)) => {
                             let finish = finish.clone();
                             if let Self::Flow(asking) = std::mem::replace(this, Self::Over) {
-                                *this = Self::Save(Box::pin(keeper.keep()), finish, asking.stream);
+                                *this = Self::Save(Box::pin(keeper.keep()), finish, asking.flow);
                             }
                             continue;
                         }
@@ -305,8 +305,8 @@ impl Stream for Answer {
                 }
                 Self::Save(saving, ..) => {
                     ready!(saving.as_mut().poll(task));
-                    if let Self::Save(_, finish, stream) = std::mem::replace(this, Self::Over) {
-                        *this = Self::Flow(Asking { stream, keeper: None });
+                    if let Self::Save(_, finish, flow) = std::mem::replace(this, Self::Over) {
+                        *this = Self::Flow(Asking { flow, keeper: None });
                         return Poll::Ready(Some(Ok(finish)));
                     }
                 }

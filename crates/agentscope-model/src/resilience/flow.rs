@@ -1,13 +1,25 @@
 //! An answer as a layer sees it: first what can still be taken back, then what was given away.
+//!
+//! Most layers have nothing to do between the first visible piece and the end. So that a long answer does not pass through eight of
+//! them piece by piece, such a layer leaves: with its first visible piece it gives the layer that polls it what it reads from, and what
+//! it still has to see of the end ([`Stays`]).
 
 use agentscope_core::{Error, ErrorKind, ModelDelta, ModelStream, Name, Result, Usage};
 use std::{
+    cell::{Cell, RefCell},
     collections::VecDeque,
     task::{Context as Task, Poll, ready},
 };
 
 /// Most pieces that are held back because nobody would see them (64). A model that goes on like this has begun to answer.
 const HELD_LIMIT: usize = 64;
+
+thread_local! {
+    /// Where the stream is that may leave, because the layer that polls it at this moment will take what it leaves. Zero is no place.
+    static MAY_LEAVE: Cell<usize> = const { Cell::new(0) };
+    /// What it has left.
+    static LEFT: RefCell<Option<Flow>> = const { RefCell::new(None) };
+}
 
 /// Whether a piece, once given away, keeps the request from being asked again: words, thoughts, calls, media, and the end. Usage
 /// and empty words are held back until one of these comes.
@@ -27,9 +39,127 @@ pub(super) fn broke_off(model: &str) -> Error {
     Error::new(ErrorKind::Unavailable, message)
 }
 
+/// What a layer still has to see of an answer that it has begun to give away.
+pub(super) trait Stays: Send {
+    /// The first visible piece goes by.
+    fn begin(&mut self) {}
+
+    /// Usage or the finish goes by.
+    fn see(&mut self, delta: &mut ModelDelta);
+
+    /// The answer ends, with an error or without; usage may be told before.
+    fn end(&mut self, error: &mut Option<Error>, usage: &mut Option<Usage>);
+}
+
+/// An answer that is given away as it comes.
+pub(super) struct Flow {
+    /// What comes first.
+    queue: VecDeque<ModelDelta>,
+    /// None when it is over. It is dropped before what stays.
+    stream: Option<ModelStream>,
+    /// Of the layers that have left and of the one that reads, innermost first.
+    stays: Vec<Box<dyn Stays>>,
+    error: Option<Error>,
+    /// A layer within may leave.
+    asks: bool,
+}
+
+impl Flow {
+    pub(super) fn new(stream: ModelStream) -> Self {
+        Self { stream: Some(stream), asks: true, ..Self::over() }
+    }
+
+    pub(super) fn over() -> Self {
+        Self { queue: VecDeque::new(), stream: None, stays: Vec::new(), error: None, asks: false }
+    }
+
+    /// No answer: what was spent, and the error.
+    pub(super) fn failed(error: Error, spent: Usage) -> Self {
+        let usage = Some(ModelDelta::Usage(spent)).filter(|_| spent != Usage::default());
+        Self { queue: usage.into_iter().collect(), error: Some(error), ..Self::over() }
+    }
+
+    pub(super) fn stay(&mut self, stays: impl Stays + 'static) {
+        self.stays.push(Box::new(stays));
+    }
+
+    pub(super) fn poll(&mut self, task: &mut Task<'_>) -> Poll<Option<Result<ModelDelta>>> {
+        if self.asks { self.poll_asking(task) } else { self.poll_quiet(task) }
+    }
+
+    fn poll_quiet(&mut self, task: &mut Task<'_>) -> Poll<Option<Result<ModelDelta>>> {
+        if let Some(delta) = self.queue.pop_front() {
+            return Poll::Ready(Some(Ok(delta)));
+        }
+        let Some(stream) = &mut self.stream else { return Poll::Ready(self.error.take().map(Err)) };
+        let mut piece = ready!(stream.as_mut().poll_next(task));
+        match &mut piece {
+            Some(Ok(delta @ (ModelDelta::Usage(_) | ModelDelta::Finish { .. }))) => {
+                self.stays.iter_mut().for_each(|layer| layer.see(delta));
+            }
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => {
+                self.stream = None;
+                let (mut error, mut usage) = (piece.and_then(Result::err), None);
+                for mut layer in self.stays.drain(..) {
+                    layer.end(&mut error, &mut usage);
+                }
+                self.error = error;
+                let usage = usage.map(|usage| Ok(ModelDelta::Usage(usage)));
+                return Poll::Ready(usage.or_else(|| self.error.take().map(Err)));
+            }
+        }
+        Poll::Ready(piece)
+    }
+
+    /// The same, until something visible has come: a layer within may leave.
+    fn poll_asking(&mut self, task: &mut Task<'_>) -> Poll<Option<Result<ModelDelta>>> {
+        let stream = self.stream.as_ref().map_or(0, |stream| place(&**stream));
+        let asking = Asking(MAY_LEAVE.replace(stream));
+        let piece = self.poll_quiet(task);
+        drop(asking);
+        if matches!(&piece, Poll::Ready(Some(Ok(delta))) if is_visible(delta)) {
+            self.asks = false;
+            self.stays.iter_mut().for_each(|layer| layer.begin());
+            if let Some(mut left) = LEFT.take() {
+                left.stays.append(&mut self.stays);
+                (self.stream, self.stays) = (left.stream, left.stays);
+            }
+        }
+        piece
+    }
+
+    /// Leaves this answer to the layer that polls, with `piece` as the last that was given away here. `may` is what [`may_leave`] has
+    /// said.
+    pub(super) fn leave(&mut self, may: bool, piece: &Option<Result<ModelDelta>>) {
+        if may && self.queue.is_empty() && matches!(piece, Some(Ok(delta)) if is_visible(delta)) {
+            LEFT.set(Some(std::mem::replace(self, Self::over())));
+        }
+    }
+}
+
+/// Puts back what was asked before, also when a poll panics.
+struct Asking(usize);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        MAY_LEAVE.set(self.0);
+    }
+}
+
+fn place<T: ?Sized>(stream: &T) -> usize {
+    std::ptr::from_ref(stream).cast::<()>().addr()
+}
+
+/// Whether the layer that polls `stream` takes what it leaves. Another stream that polls it, whoever has written that, is in
+/// another place, and gets all pieces.
+pub(super) fn may_leave<T>(stream: &T) -> bool {
+    MAY_LEAVE.get() == place(stream)
+}
+
 /// An answer of which nothing was given away yet: it can be dropped and nobody has seen it.
 pub(super) struct Opening {
-    stream: ModelStream,
+    flow: Flow,
     held: VecDeque<ModelDelta>,
     pieces: usize,
     /// What it has cost so far.
@@ -38,7 +168,7 @@ pub(super) struct Opening {
 
 impl Opening {
     pub(super) fn new(stream: ModelStream) -> Self {
-        Self { stream, held: VecDeque::new(), pieces: 0, usage: Usage::default() }
+        Self { flow: Flow::new(stream), held: VecDeque::new(), pieces: 0, usage: Usage::default() }
     }
 
     pub(super) fn usage(&self) -> Usage {
@@ -48,7 +178,7 @@ impl Opening {
     /// Ready when something visible has come, which is then held too, or with the error that came instead.
     pub(super) fn poll(&mut self, task: &mut Task<'_>, model: &str) -> Poll<Result<()>> {
         loop {
-            match ready!(self.stream.as_mut().poll_next(task)) {
+            match ready!(self.flow.poll(task)) {
                 Some(Ok(delta)) => {
                     if let ModelDelta::Usage(usage) = &delta {
                         self.usage = *usage;
@@ -71,18 +201,19 @@ impl Opening {
         }
     }
 
-    /// The answer as it is given away; `spent` is what was paid for others that failed.
+    /// The answer as it is given away; `spent` is what was paid for others that failed. It ends with one finish or one error.
     pub(super) fn flow(self, spent: Usage, model: Name) -> Flow {
-        Flow { queue: self.held, stream: Some(self.stream), ..Flow::new(spent, model) }
+        let Self { mut flow, mut held, .. } = self;
+        let mut whole = Whole { model, spent, untold: spent != Usage::default(), finished: false };
+        held.iter_mut().for_each(|delta| whole.see(delta));
+        flow.queue = held;
+        flow.stay(whole);
+        flow
     }
 }
 
-/// An answer that is given away as it comes. It ends with one finish or one error, and tells of what was spent on tries that
-/// failed before.
-pub(super) struct Flow {
-    queue: VecDeque<ModelDelta>,
-    stream: Option<ModelStream>,
-    error: Option<Error>,
+/// Sees to it that an answer has one end, and tells of what was spent on tries that failed before.
+struct Whole {
     model: Name,
     spent: Usage,
     /// What was spent has to be told by the end.
@@ -90,44 +221,8 @@ pub(super) struct Flow {
     finished: bool,
 }
 
-impl Flow {
-    fn new(spent: Usage, model: Name) -> Self {
-        Self {
-            queue: VecDeque::new(),
-            stream: None,
-            error: None,
-            model,
-            spent,
-            untold: spent != Usage::default(),
-            finished: false,
-        }
-    }
-
-    /// No answer: what was spent, and the error.
-    pub(super) fn failed(error: Error, spent: Usage, model: Name) -> Self {
-        Self { error: Some(error), ..Self::new(spent, model) }
-    }
-
-    pub(super) fn poll(&mut self, task: &mut Task<'_>) -> Poll<Option<Result<ModelDelta>>> {
-        if let Some(mut delta) = self.queue.pop_front() {
-            self.note(&mut delta);
-            return Poll::Ready(Some(Ok(delta)));
-        }
-        let Some(stream) = &mut self.stream else { return Poll::Ready(self.end()) };
-        let mut piece = ready!(stream.as_mut().poll_next(task));
-        if let Some(Ok(delta)) = &mut piece {
-            self.note(delta);
-            return Poll::Ready(piece);
-        }
-        self.stream = None;
-        // The model has said that it is done: what goes wrong afterwards is no part of its answer.
-        if !self.finished {
-            self.error = Some(piece.and_then(Result::err).unwrap_or_else(|| broke_off(&self.model)));
-        }
-        Poll::Ready(self.end())
-    }
-
-    fn note(&mut self, delta: &mut ModelDelta) {
+impl Stays for Whole {
+    fn see(&mut self, delta: &mut ModelDelta) {
         match delta {
             ModelDelta::Usage(usage) => {
                 *usage += self.spent;
@@ -138,10 +233,17 @@ impl Flow {
         }
     }
 
-    fn end(&mut self) -> Option<Result<ModelDelta>> {
-        if std::mem::take(&mut self.untold) {
-            return Some(Ok(ModelDelta::Usage(self.spent)));
+    fn end(&mut self, error: &mut Option<Error>, usage: &mut Option<Usage>) {
+        if self.finished {
+            // The model has said that it is done: what goes wrong afterwards is no part of its answer.
+            *error = None;
+        } else if error.is_none() {
+            *error = Some(broke_off(&self.model));
         }
-        self.error.take().map(Err)
+        match usage {
+            Some(usage) => *usage += self.spent,
+            None if self.untold => *usage = Some(self.spent),
+            None => {}
+        }
     }
 }

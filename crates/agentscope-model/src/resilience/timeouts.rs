@@ -1,4 +1,4 @@
-use super::passes_on;
+use super::{flow::Flow, passes_on};
 use agentscope_core::{
     ChatModel, Context, Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Result, Stream,
 };
@@ -112,7 +112,7 @@ impl<M: ChatModel> ChatModel for Timeouts<M> {
         let stream = self.model.call(req, cx.clone());
         let model = Arc::clone(&self.model) as Arc<dyn ChatModel>;
         Box::pin(Timed {
-            stream: Some(stream),
+            flow: Some(Flow::new(stream)),
             model,
             cx,
             limits: self.limits,
@@ -126,7 +126,7 @@ impl<M: ChatModel> ChatModel for Timeouts<M> {
 
 struct Timed {
     /// None when it is over.
-    stream: Option<ModelStream>,
+    flow: Option<Flow>,
     model: Arc<dyn ChatModel>,
     cx: Context,
     limits: TimeLimits,
@@ -153,16 +153,16 @@ impl Stream for Timed {
 
     fn poll_next(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let Some(stream) = &mut this.stream else { return Poll::Ready(None) };
-        let piece = stream.as_mut().poll_next(task);
+        let Some(flow) = &mut this.flow else { return Poll::Ready(None) };
+        let piece = flow.poll(task);
         match &piece {
             Poll::Ready(Some(Ok(delta))) => {
                 this.moved = true;
                 this.finished |= matches!(delta, ModelDelta::Finish { .. });
             }
-            Poll::Ready(_) => this.stream = None,
+            Poll::Ready(_) => this.flow = None,
             Poll::Pending if this.is_late(task) => {
-                this.stream = None;
+                this.flow = None;
                 // The model has said that it is done: its end need not be waited for.
                 return Poll::Ready((!this.finished).then(|| Err(this.late())));
             }
