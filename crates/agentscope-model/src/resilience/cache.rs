@@ -138,7 +138,9 @@ impl AnswerCache {
         }
         self.misses.fetch_add(1, Relaxed);
         let flow = Flow::new(model.call(req, cx));
-        let keeper = Keeper { cache: self, key, lead, record: Record::default() };
+        let max_answer = self.max_answer;
+        let to = Box::new(Place { cache: self, key, lead });
+        let keeper = Keeper { record: Record::default(), max_answer, to };
         Entered::Asks(Asking { flow, keeper: Some(keeper) })
     }
 
@@ -186,10 +188,16 @@ struct Asking {
 
 /// Takes down an answer, to be kept when it is whole.
 struct Keeper {
+    record: Record,
+    max_answer: usize,
+    to: Box<Place>,
+}
+
+/// Where an answer is kept.
+struct Place {
     cache: AnswerCache,
     key: String,
     lead: Option<Lead>,
-    record: Record,
 }
 
 /// A model that is not asked again what it has answered before. Answers that came to their end ([`FinishReason::Stop`]) are kept, with
@@ -267,7 +275,7 @@ impl Stream for Answer {
                         }
                         Some(Ok(delta)) => {
                             if let Some(keeper) = &mut asking.keeper
-                                && keeper.record.add(delta) > keeper.cache.max_answer
+                                && keeper.record.add(delta) > keeper.max_answer
                             {
                                 keeper.fail();
                                 asking.keeper = None;
@@ -318,17 +326,23 @@ impl Stream for Answer {
 
 impl Keeper {
     fn fail(&self) {
-        if let Some(lead) = &self.lead {
+        if let Some(lead) = &self.to.lead {
             lead.fail();
         }
     }
 
     async fn keep(self) {
-        let Ok(answer) = self.record.encode() else { return self.fail() };
-        if let Some(lead) = &self.lead {
-            lead.answer(answer.clone());
+        let Self { record, to, .. } = self;
+        match (record.encode(), &to.lead) {
+            (Ok(answer), lead) => {
+                if let Some(lead) = lead {
+                    lead.answer(answer.clone());
+                }
+                // A store that fails has nothing the next time: the answer itself is whole.
+                drop(timeout(STORE_LIMIT, to.cache.store.save(&to.key, answer)).await);
+            }
+            (Err(_), Some(lead)) => lead.fail(),
+            (Err(_), None) => {}
         }
-        // A store that fails has nothing the next time: the answer itself is whole.
-        drop(timeout(STORE_LIMIT, self.cache.store.save(&self.key, answer)).await);
     }
 }

@@ -51,12 +51,19 @@ pub(super) trait Stays: Send {
     fn end(&mut self, error: &mut Option<Error>, usage: &mut Option<Usage>);
 }
 
-/// An answer that is given away as it comes.
+/// An answer that is given away as it comes. It is small, because thousands of them take turns in the processor's cache.
 pub(super) struct Flow {
-    /// What comes first.
-    queue: VecDeque<ModelDelta>,
     /// None when it is over. It is dropped before what stays.
     stream: Option<ModelStream>,
+    /// A piece is nothing but passed on, unless it is usage or the end.
+    plain: bool,
+    rest: Box<Rest>,
+}
+
+#[derive(Default)]
+struct Rest {
+    /// What comes first.
+    queue: VecDeque<ModelDelta>,
     /// Of the layers that have left and of the one that reads, innermost first.
     stays: Vec<Box<dyn Stays>>,
     error: Option<Error>,
@@ -66,64 +73,79 @@ pub(super) struct Flow {
 
 impl Flow {
     pub(super) fn new(stream: ModelStream) -> Self {
-        Self { stream: Some(stream), asks: true, ..Self::over() }
+        let rest = Rest { asks: true, ..Rest::default() };
+        Self { stream: Some(stream), plain: false, rest: Box::new(rest) }
     }
 
-    pub(super) fn over() -> Self {
-        Self { queue: VecDeque::new(), stream: None, stays: Vec::new(), error: None, asks: false }
+    fn over() -> Self {
+        Self { stream: None, plain: false, rest: Box::default() }
     }
 
     /// No answer: what was spent, and the error.
     pub(super) fn failed(error: Error, spent: Usage) -> Self {
         let usage = Some(ModelDelta::Usage(spent)).filter(|_| spent != Usage::default());
-        Self { queue: usage.into_iter().collect(), error: Some(error), ..Self::over() }
+        let rest = Rest { queue: usage.into_iter().collect(), error: Some(error), ..Rest::default() };
+        Self { rest: Box::new(rest), ..Self::over() }
     }
 
     pub(super) fn stay(&mut self, stays: impl Stays + 'static) {
-        self.stays.push(Box::new(stays));
+        self.rest.stays.push(Box::new(stays));
     }
 
     pub(super) fn poll(&mut self, task: &mut Task<'_>) -> Poll<Option<Result<ModelDelta>>> {
-        if self.asks { self.poll_asking(task) } else { self.poll_quiet(task) }
-    }
-
-    fn poll_quiet(&mut self, task: &mut Task<'_>) -> Poll<Option<Result<ModelDelta>>> {
-        if let Some(delta) = self.queue.pop_front() {
+        if self.plain {
+            return self.pass_on(task);
+        }
+        if let Some(delta) = self.rest.queue.pop_front() {
             return Poll::Ready(Some(Ok(delta)));
         }
-        let Some(stream) = &mut self.stream else { return Poll::Ready(self.error.take().map(Err)) };
+        if self.rest.asks {
+            return self.poll_asking(task);
+        }
+        self.plain = self.stream.is_some();
+        self.pass_on(task)
+    }
+
+    fn pass_on(&mut self, task: &mut Task<'_>) -> Poll<Option<Result<ModelDelta>>> {
+        let Some(stream) = &mut self.stream else { return Poll::Ready(self.rest.error.take().map(Err)) };
         let mut piece = ready!(stream.as_mut().poll_next(task));
         match &mut piece {
             Some(Ok(delta @ (ModelDelta::Usage(_) | ModelDelta::Finish { .. }))) => {
-                self.stays.iter_mut().for_each(|layer| layer.see(delta));
+                self.rest.stays.iter_mut().for_each(|layer| layer.see(delta));
+                Poll::Ready(piece)
             }
-            Some(Ok(_)) => {}
-            Some(Err(_)) | None => {
-                self.stream = None;
-                let (mut error, mut usage) = (piece.and_then(Result::err), None);
-                for mut layer in self.stays.drain(..) {
-                    layer.end(&mut error, &mut usage);
-                }
-                self.error = error;
-                let usage = usage.map(|usage| Ok(ModelDelta::Usage(usage)));
-                return Poll::Ready(usage.or_else(|| self.error.take().map(Err)));
-            }
+            Some(Ok(_)) => Poll::Ready(piece),
+            Some(Err(_)) | None => Poll::Ready(self.end(piece.and_then(Result::err))),
         }
-        Poll::Ready(piece)
     }
 
-    /// The same, until something visible has come: a layer within may leave.
+    fn end(&mut self, mut error: Option<Error>) -> Option<Result<ModelDelta>> {
+        (self.stream, self.plain) = (None, false);
+        let mut usage = None;
+        for mut layer in self.rest.stays.drain(..) {
+            layer.end(&mut error, &mut usage);
+        }
+        let told = usage.map(|usage| Ok(ModelDelta::Usage(usage)));
+        if told.is_some() {
+            self.rest.error = error;
+            return told;
+        }
+        error.map(Err)
+    }
+
+    /// Passes a piece on until something visible has come: a layer within may leave.
     fn poll_asking(&mut self, task: &mut Task<'_>) -> Poll<Option<Result<ModelDelta>>> {
         let stream = self.stream.as_ref().map_or(0, |stream| place(&**stream));
         let asking = Asking(MAY_LEAVE.replace(stream));
-        let piece = self.poll_quiet(task);
+        let piece = self.pass_on(task);
         drop(asking);
         if matches!(&piece, Poll::Ready(Some(Ok(delta))) if is_visible(delta)) {
-            self.asks = false;
-            self.stays.iter_mut().for_each(|layer| layer.begin());
-            if let Some(mut left) = LEFT.take() {
-                left.stays.append(&mut self.stays);
-                (self.stream, self.stays) = (left.stream, left.stays);
+            self.rest.asks = false;
+            self.rest.stays.iter_mut().for_each(|layer| layer.begin());
+            if let Some(left) = LEFT.take() {
+                let mut stays = left.rest.stays;
+                stays.append(&mut self.rest.stays);
+                (self.stream, self.rest.stays) = (left.stream, stays);
             }
         }
         piece
@@ -132,7 +154,7 @@ impl Flow {
     /// Leaves this answer to the layer that polls, with `piece` as the last that was given away here. `may` is what [`may_leave`] has
     /// said.
     pub(super) fn leave(&mut self, may: bool, piece: &Option<Result<ModelDelta>>) {
-        if may && self.queue.is_empty() && matches!(piece, Some(Ok(delta)) if is_visible(delta)) {
+        if may && self.rest.queue.is_empty() && matches!(piece, Some(Ok(delta)) if is_visible(delta)) {
             LEFT.set(Some(std::mem::replace(self, Self::over())));
         }
     }
@@ -206,7 +228,8 @@ impl Opening {
         let Self { mut flow, mut held, .. } = self;
         let mut whole = Whole { model, spent, untold: spent != Usage::default(), finished: false };
         held.iter_mut().for_each(|delta| whole.see(delta));
-        flow.queue = held;
+        flow.rest.queue = held;
+        flow.plain = false;
         flow.stay(whole);
         flow
     }
