@@ -268,21 +268,22 @@ impl Stream for Answer {
         loop {
             match this {
                 Self::Flow(asking) => {
-                    let piece = ready!(asking.flow.poll(task));
+                    let piece = asking.flow.poll(task);
                     let finish = match &piece {
-                        Some(Ok(finish @ ModelDelta::Finish { reason })) => {
+                        Poll::Pending => return piece,
+                        Poll::Ready(Some(Ok(finish @ ModelDelta::Finish { reason }))) => {
                             Some(finish).filter(|_| *reason == FinishReason::Stop)
                         }
-                        Some(Ok(delta)) => {
+                        Poll::Ready(Some(Ok(delta))) => {
                             if let Some(keeper) = &mut asking.keeper
                                 && keeper.record.add(delta) > keeper.max_answer
                             {
                                 keeper.fail();
                                 asking.keeper = None;
                             }
-                            return Poll::Ready(piece);
+                            return piece;
                         }
-                        None | Some(Err(_)) => None,
+                        Poll::Ready(None | Some(Err(_))) => None,
                     };
                     match (finish, asking.keeper.take()) {
                         (Some(finish), Some(keeper)) => {
@@ -295,10 +296,10 @@ impl Stream for Answer {
                         (_, Some(keeper)) => keeper.fail(),
                         (_, None) => {}
                     }
-                    if !matches!(piece, Some(Ok(_))) {
+                    if !matches!(piece, Poll::Ready(Some(Ok(_)))) {
                         *this = Self::Over;
                     }
-                    return Poll::Ready(piece);
+                    return piece;
                 }
                 Self::Replay(deltas) => return Poll::Ready(deltas.next().map(Ok)),
                 Self::Enter(entering) => {

@@ -164,13 +164,13 @@ impl Stream for Falling {
                     if let Some(told) = this.tell.take() {
                         return Poll::Ready(Some(Ok(told)));
                     }
-                    let piece = ready!(flow.poll(task));
+                    let piece = flow.poll(task);
                     if this.answered_by.is_none() {
                         flow.leave(may_leave, &piece);
-                    } else if let Some(Ok(delta)) = &piece {
+                    } else if let Poll::Ready(Some(Ok(delta))) = &piece {
                         this.note(delta);
                     }
-                    return Poll::Ready(piece);
+                    return piece;
                 }
                 Phase::Start => {
                     let Some(model) = this.to.models.get(this.at) else { return Poll::Ready(None) };

@@ -106,17 +106,23 @@ impl Flow {
         self.pass_on(task)
     }
 
+    #[inline]
     fn pass_on(&mut self, task: &mut Task<'_>) -> Poll<Option<Result<ModelDelta>>> {
         let Some(stream) = &mut self.stream else { return Poll::Ready(self.rest.error.take().map(Err)) };
-        let mut piece = ready!(stream.as_mut().poll_next(task));
-        match &mut piece {
-            Some(Ok(delta @ (ModelDelta::Usage(_) | ModelDelta::Finish { .. }))) => {
+        // It is given on as it lies there: a piece is large to be moved about.
+        let mut polled = stream.as_mut().poll_next(task);
+        match &mut polled {
+            Poll::Ready(Some(Ok(delta @ (ModelDelta::Usage(_) | ModelDelta::Finish { .. })))) => {
                 self.rest.stays.iter_mut().for_each(|layer| layer.see(delta));
-                Poll::Ready(piece)
             }
-            Some(Ok(_)) => Poll::Ready(piece),
-            Some(Err(_)) | None => Poll::Ready(self.end(piece.and_then(Result::err))),
+            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
+            Poll::Ready(Some(Err(error))) => {
+                let error = error.clone();
+                polled = Poll::Ready(self.end(Some(error)));
+            }
+            Poll::Ready(None) => polled = Poll::Ready(self.end(None)),
         }
+        polled
     }
 
     fn end(&mut self, mut error: Option<Error>) -> Option<Result<ModelDelta>> {
@@ -153,8 +159,11 @@ impl Flow {
 
     /// Leaves this answer to the layer that polls, with `piece` as the last that was given away here. `may` is what [`may_leave`] has
     /// said.
-    pub(super) fn leave(&mut self, may: bool, piece: &Option<Result<ModelDelta>>) {
-        if may && self.rest.queue.is_empty() && matches!(piece, Some(Ok(delta)) if is_visible(delta)) {
+    pub(super) fn leave(&mut self, may: bool, piece: &Poll<Option<Result<ModelDelta>>>) {
+        if may
+            && self.rest.queue.is_empty()
+            && matches!(piece, Poll::Ready(Some(Ok(delta))) if is_visible(delta))
+        {
             LEFT.set(Some(std::mem::replace(self, Self::over())));
         }
     }

@@ -61,9 +61,9 @@ impl Stream for Gated {
         loop {
             *this = match this {
                 Self::Flow(flow) => {
-                    let piece = ready!(flow.poll(task));
+                    let piece = flow.poll(task);
                     flow.leave(may_leave, &piece);
-                    return Poll::Ready(piece);
+                    return piece;
                 }
                 Self::Enter(entering) => match ready!(entering.as_mut().poll(task)) {
                     Ok(flow) => Self::Flow(flow),

@@ -10,7 +10,7 @@ use agentscope_core::{
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context as Task, Poll, ready},
+    task::{Context as Task, Poll},
     time::Duration,
 };
 use tokio::time::{Sleep, sleep};
@@ -102,9 +102,9 @@ impl Stream for Hedging {
         loop {
             let flow = match &mut this.phase {
                 Phase::Flow(flow) => {
-                    let piece = ready!(flow.poll(task));
+                    let piece = flow.poll(task);
                     flow.leave(may_leave, &piece);
-                    return Poll::Ready(piece);
+                    return piece;
                 }
                 Phase::Start => {
                     this.budget.deposit();

@@ -210,9 +210,9 @@ impl<F: FnMut() -> ModelStream + Send + Unpin> Stream for Retrying<F> {
         loop {
             this.phase = match &mut this.phase {
                 Phase::Flow(flow) => {
-                    let piece = ready!(flow.poll(task));
+                    let piece = flow.poll(task);
                     flow.leave(may_leave, &piece);
-                    return Poll::Ready(piece);
+                    return piece;
                 }
                 Phase::Start => {
                     if let Some(budget) = &this.policy.budget {
