@@ -9,7 +9,7 @@ mod store;
 pub use directory::DirectoryAnswers;
 pub use store::{AnswerStore, MemoryAnswers};
 
-use super::passes_on;
+use super::{flow::Flow, passes_on};
 use agentscope_core::{
     BoxFuture, ChatModel, Context, Error, ErrorKind, FinishReason, ModelDelta, ModelRequest, ModelStream,
     Result, Stream,
@@ -110,7 +110,7 @@ impl AnswerCache {
         let key = key::key(&req, model.card(), &self.namespace).unwrap_or_default();
         let Some(key) = key else {
             self.misses.fetch_add(1, Relaxed);
-            return Entered::Asks(Asking { stream: model.call(req, cx), keeper: None });
+            return Entered::Asks(Asking { flow: Flow::new(model.call(req, cx)), keeper: None });
         };
         let lead = loop {
             if self.wait.is_zero() {
@@ -137,9 +137,11 @@ impl AnswerCache {
             return self.found(found.deltas);
         }
         self.misses.fetch_add(1, Relaxed);
-        let stream = model.call(req, cx);
-        let keeper = Keeper { cache: self, key, lead, record: Record::default() };
-        Entered::Asks(Asking { stream, keeper: Some(keeper) })
+        let flow = Flow::new(model.call(req, cx));
+        let max_answer = self.max_answer;
+        let to = Box::new(Place { cache: self, key, lead });
+        let keeper = Keeper { record: Record::default(), max_answer, to };
+        Entered::Asks(Asking { flow, keeper: Some(keeper) })
     }
 
     fn wait_within(&self, cx: &Context) -> Duration {
@@ -180,16 +182,22 @@ enum Entered {
 }
 
 struct Asking {
-    stream: ModelStream,
+    flow: Flow,
     keeper: Option<Keeper>,
 }
 
 /// Takes down an answer, to be kept when it is whole.
 struct Keeper {
+    record: Record,
+    max_answer: usize,
+    to: Box<Place>,
+}
+
+/// Where an answer is kept.
+struct Place {
     cache: AnswerCache,
     key: String,
     lead: Option<Lead>,
-    record: Record,
 }
 
 /// A model that is not asked again what it has answered before. Answers that came to their end ([`FinishReason::Stop`]) are kept, with
@@ -248,7 +256,7 @@ enum Answer {
     Replay(vec::IntoIter<ModelDelta>),
     Flow(Asking),
     /// The answer is whole and is being kept; then its end is told. Whoever has the end may go.
-    Save(BoxFuture<'static, ()>, ModelDelta, ModelStream),
+    Save(BoxFuture<'static, ()>, ModelDelta, Flow),
     Over,
 }
 
@@ -260,37 +268,38 @@ impl Stream for Answer {
         loop {
             match this {
                 Self::Flow(asking) => {
-                    let piece = ready!(asking.stream.as_mut().poll_next(task));
+                    let piece = asking.flow.poll(task);
                     let finish = match &piece {
-                        Some(Ok(finish @ ModelDelta::Finish { reason })) => {
+                        Poll::Pending => return piece,
+                        Poll::Ready(Some(Ok(finish @ ModelDelta::Finish { reason }))) => {
                             Some(finish).filter(|_| *reason == FinishReason::Stop)
                         }
-                        Some(Ok(delta)) => {
+                        Poll::Ready(Some(Ok(delta))) => {
                             if let Some(keeper) = &mut asking.keeper
-                                && keeper.record.add(delta) > keeper.cache.max_answer
+                                && keeper.record.add(delta) > keeper.max_answer
                             {
                                 keeper.fail();
                                 asking.keeper = None;
                             }
-                            return Poll::Ready(piece);
+                            return piece;
                         }
-                        None | Some(Err(_)) => None,
+                        Poll::Ready(None | Some(Err(_))) => None,
                     };
                     match (finish, asking.keeper.take()) {
                         (Some(finish), Some(keeper)) => {
                             let finish = finish.clone();
                             if let Self::Flow(asking) = std::mem::replace(this, Self::Over) {
-                                *this = Self::Save(Box::pin(keeper.keep()), finish, asking.stream);
+                                *this = Self::Save(Box::pin(keeper.keep()), finish, asking.flow);
                             }
                             continue;
                         }
                         (_, Some(keeper)) => keeper.fail(),
                         (_, None) => {}
                     }
-                    if !matches!(piece, Some(Ok(_))) {
+                    if !matches!(piece, Poll::Ready(Some(Ok(_)))) {
                         *this = Self::Over;
                     }
-                    return Poll::Ready(piece);
+                    return piece;
                 }
                 Self::Replay(deltas) => return Poll::Ready(deltas.next().map(Ok)),
                 Self::Enter(entering) => {
@@ -305,8 +314,8 @@ impl Stream for Answer {
                 }
                 Self::Save(saving, ..) => {
                     ready!(saving.as_mut().poll(task));
-                    if let Self::Save(_, finish, stream) = std::mem::replace(this, Self::Over) {
-                        *this = Self::Flow(Asking { stream, keeper: None });
+                    if let Self::Save(_, finish, flow) = std::mem::replace(this, Self::Over) {
+                        *this = Self::Flow(Asking { flow, keeper: None });
                         return Poll::Ready(Some(Ok(finish)));
                     }
                 }
@@ -318,17 +327,23 @@ impl Stream for Answer {
 
 impl Keeper {
     fn fail(&self) {
-        if let Some(lead) = &self.lead {
+        if let Some(lead) = &self.to.lead {
             lead.fail();
         }
     }
 
     async fn keep(self) {
-        let Ok(answer) = self.record.encode() else { return self.fail() };
-        if let Some(lead) = &self.lead {
-            lead.answer(answer.clone());
+        let Self { record, to, .. } = self;
+        match (record.encode(), &to.lead) {
+            (Ok(answer), lead) => {
+                if let Some(lead) = lead {
+                    lead.answer(answer.clone());
+                }
+                // A store that fails has nothing the next time: the answer itself is whole.
+                drop(timeout(STORE_LIMIT, to.cache.store.save(&to.key, answer)).await);
+            }
+            (Err(_), Some(lead)) => lead.fail(),
+            (Err(_), None) => {}
         }
-        // A store that fails has nothing the next time: the answer itself is whole.
-        drop(timeout(STORE_LIMIT, self.cache.store.save(&self.key, answer)).await);
     }
 }

@@ -1,6 +1,6 @@
 use super::{
     circuit::{Circuit, Through},
-    flow::{broke_off, is_visible},
+    flow::broke_off,
     gate::{AsyncEnter, Pass, gated},
     passes_on,
 };
@@ -62,7 +62,7 @@ impl<M: ChatModel> AsyncEnter<Watch> for Enter<M> {
     async fn enter(&self, _: &ModelRequest, _: &Context) -> Result<Watch> {
         let through = self.circuit.enter(&self.model.card().name)?;
         let name = self.model.card().name.clone();
-        Ok(Watch { through, name, began: false, finished: false })
+        Ok(Watch { through, name, finished: false })
     }
 }
 
@@ -70,16 +70,15 @@ impl<M: ChatModel> AsyncEnter<Watch> for Enter<M> {
 struct Watch {
     through: Through,
     name: Name,
-    began: bool,
     finished: bool,
 }
 
 impl Pass for Watch {
+    fn begin(&mut self) {
+        self.through.answers();
+    }
+
     fn see(&mut self, delta: &ModelDelta) {
-        if !self.began && is_visible(delta) {
-            self.began = true;
-            self.through.answers();
-        }
         if matches!(delta, ModelDelta::Finish { .. }) {
             self.finished = true;
             self.through.succeeded();

@@ -1,6 +1,6 @@
 use super::{
     ask::Ask,
-    flow::{Flow, Opening, is_visible},
+    flow::{Flow, Opening, is_visible, may_leave},
 };
 use agentscope_core::{
     BoxFuture, ChatModel, Context, Error, ErrorKind, ModelCard, ModelDelta, ModelRequest, ModelStream, Name,
@@ -156,6 +156,7 @@ impl Stream for Falling {
     type Item = Result<ModelDelta>;
 
     fn poll_next(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Self::Item>> {
+        let may_leave = may_leave(&*self);
         let this = &mut *self;
         loop {
             match &mut this.phase {
@@ -163,11 +164,13 @@ impl Stream for Falling {
                     if let Some(told) = this.tell.take() {
                         return Poll::Ready(Some(Ok(told)));
                     }
-                    let piece = ready!(flow.poll(task));
-                    if let (Some(Ok(delta)), true) = (&piece, this.answered_by.is_some()) {
+                    let piece = flow.poll(task);
+                    if this.answered_by.is_none() {
+                        flow.leave(may_leave, &piece);
+                    } else if let Poll::Ready(Some(Ok(delta))) = &piece {
                         this.note(delta);
                     }
-                    return Poll::Ready(piece);
+                    return piece;
                 }
                 Phase::Start => {
                     let Some(model) = this.to.models.get(this.at) else { return Poll::Ready(None) };
@@ -239,7 +242,7 @@ impl Falling {
             return;
         }
         if let Some(error) = all_of(&self.errors) {
-            self.phase = Phase::Flow(Flow::failed(error, self.spent, self.name()));
+            self.phase = Phase::Flow(Flow::failed(error, self.spent));
         }
     }
 }

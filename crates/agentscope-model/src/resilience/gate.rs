@@ -1,7 +1,8 @@
 //! An answer that is let in first, and holds what let it in until it ends.
 
+use super::flow::{Flow, Stays, may_leave};
 use agentscope_core::{
-    BoxFuture, ChatModel, Context, Error, ModelDelta, ModelRequest, ModelStream, Result, Stream,
+    BoxFuture, ChatModel, Context, Error, ModelDelta, ModelRequest, ModelStream, Result, Stream, Usage,
 };
 use std::{
     future::Future,
@@ -12,7 +13,10 @@ use std::{
 
 /// What a request holds while it is answered. It is dropped when the answer ends, fails, or is dropped itself.
 pub(super) trait Pass: Send + Unpin + 'static {
-    /// A piece goes by.
+    /// The answer begins: this is the first visible piece.
+    fn begin(&mut self) {}
+
+    /// Usage or the finish goes by.
     fn see(&mut self, _: &ModelDelta) {}
 
     /// The answer failed.
@@ -31,7 +35,9 @@ pub(super) fn gated<P: Pass>(
 ) -> ModelStream {
     let entering = async move {
         let pass = enter.enter(&req, &cx).await?;
-        Ok((model.call(req, cx), pass))
+        let mut flow = Flow::new(model.call(req, cx));
+        flow.stay(Passes(pass));
+        Ok(flow)
     };
     Box::pin(Gated::Enter(Box::pin(entering)))
 }
@@ -41,44 +47,48 @@ pub(super) trait AsyncEnter<P>: Send + Sync + 'static {
     fn enter(&self, req: &ModelRequest, cx: &Context) -> impl Future<Output = Result<P>> + Send;
 }
 
-enum Gated<P> {
-    Enter(BoxFuture<'static, Result<(ModelStream, P)>>),
-    /// The stream comes first: it is dropped before what let it in is given back.
-    Flow(ModelStream, P),
-    Over,
+enum Gated {
+    Enter(BoxFuture<'static, Result<Flow>>),
+    Flow(Flow),
 }
 
-impl<P: Pass> Stream for Gated<P> {
+impl Stream for Gated {
     type Item = Result<ModelDelta>;
 
     fn poll_next(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Self::Item>> {
+        let may_leave = may_leave(&*self);
         let this = &mut *self;
         loop {
-            match this {
-                Self::Flow(stream, pass) => {
-                    let piece = ready!(stream.as_mut().poll_next(task));
-                    match &piece {
-                        Some(Ok(delta)) => pass.see(delta),
-                        Some(Err(error)) => {
-                            pass.failed(error);
-                            *this = Self::Over;
-                        }
-                        None => {
-                            pass.ended();
-                            *this = Self::Over;
-                        }
-                    }
-                    return Poll::Ready(piece);
+            *this = match this {
+                Self::Flow(flow) => {
+                    let piece = flow.poll(task);
+                    flow.leave(may_leave, &piece);
+                    return piece;
                 }
                 Self::Enter(entering) => match ready!(entering.as_mut().poll(task)) {
-                    Ok((stream, pass)) => *this = Self::Flow(stream, pass),
-                    Err(error) => {
-                        *this = Self::Over;
-                        return Poll::Ready(Some(Err(error)));
-                    }
+                    Ok(flow) => Self::Flow(flow),
+                    Err(error) => Self::Flow(Flow::failed(error, Usage::default())),
                 },
-                Self::Over => return Poll::Ready(None),
-            }
+            };
+        }
+    }
+}
+
+struct Passes<P>(P);
+
+impl<P: Pass> Stays for Passes<P> {
+    fn begin(&mut self) {
+        self.0.begin();
+    }
+
+    fn see(&mut self, delta: &mut ModelDelta) {
+        self.0.see(delta);
+    }
+
+    fn end(&mut self, error: &mut Option<Error>, _: &mut Option<Usage>) {
+        match error {
+            Some(error) => self.0.failed(error),
+            None => self.0.ended(),
         }
     }
 }

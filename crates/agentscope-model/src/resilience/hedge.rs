@@ -1,6 +1,6 @@
 use super::{
     ask::Ask,
-    flow::{Flow, Opening},
+    flow::{Flow, Opening, may_leave},
     passes_on,
     retry_budget::RetryBudget,
 };
@@ -97,17 +97,22 @@ impl Stream for Hedging {
     type Item = Result<ModelDelta>;
 
     fn poll_next(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Self::Item>> {
+        let may_leave = may_leave(&*self);
         let this = &mut *self;
         loop {
             let flow = match &mut this.phase {
-                Phase::Flow(flow) => return flow.poll(task),
+                Phase::Flow(flow) => {
+                    let piece = flow.poll(task);
+                    flow.leave(may_leave, &piece);
+                    return piece;
+                }
                 Phase::Start => {
                     this.budget.deposit();
                     this.phase = Phase::One(Opening::new(this.ask.again()), Box::pin(sleep(this.after)));
                     continue;
                 }
                 Phase::One(one, delay) => match one.poll(task, &this.name) {
-                    Poll::Ready(Err(error)) => Flow::failed(error, one.usage(), this.name.clone()),
+                    Poll::Ready(Err(error)) => Flow::failed(error, one.usage()),
                     Poll::Ready(Ok(())) => match std::mem::replace(&mut this.phase, Phase::Start) {
                         Phase::One(one, _) => one.flow(Usage::default(), this.name.clone()),
                         _ => continue,
@@ -152,7 +157,7 @@ impl Race {
             }
         }
         match self.error.take_if(|_| self.runners.is_empty()) {
-            Some(error) => Poll::Ready(Flow::failed(error, self.spent, name.clone())),
+            Some(error) => Poll::Ready(Flow::failed(error, self.spent)),
             None => Poll::Pending,
         }
     }

@@ -1,6 +1,6 @@
 use super::{
     ask::Ask,
-    flow::{Flow, Opening},
+    flow::{Flow, Opening, may_leave},
     passes_on,
     retry_budget::RetryBudget,
     tried,
@@ -205,10 +205,15 @@ impl<F: FnMut() -> ModelStream + Send + Unpin> Stream for Retrying<F> {
     type Item = Result<ModelDelta>;
 
     fn poll_next(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Self::Item>> {
+        let may_leave = may_leave(&*self);
         let this = &mut *self;
         loop {
             this.phase = match &mut this.phase {
-                Phase::Flow(flow) => return flow.poll(task),
+                Phase::Flow(flow) => {
+                    let piece = flow.poll(task);
+                    flow.leave(may_leave, &piece);
+                    return piece;
+                }
                 Phase::Start => {
                     if let Some(budget) = &this.policy.budget {
                         budget.deposit();
@@ -242,7 +247,7 @@ impl<F> Retrying<F> {
                 self.waits += 1;
                 Phase::Wait(Box::pin(sleep(wait)))
             }
-            Err(error) => Phase::Flow(Flow::failed(error, self.spent, self.model.clone())),
+            Err(error) => Phase::Flow(Flow::failed(error, self.spent)),
         }
     }
 

@@ -1,4 +1,4 @@
-use super::passes_on;
+use super::{flow::Flow, passes_on};
 use agentscope_core::{
     ChatModel, Context, Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Result, Stream,
 };
@@ -112,40 +112,37 @@ impl<M: ChatModel> ChatModel for Timeouts<M> {
         let stream = self.model.call(req, cx.clone());
         let model = Arc::clone(&self.model) as Arc<dyn ChatModel>;
         Box::pin(Timed {
-            stream: Some(stream),
-            model,
-            cx,
-            limits: self.limits,
+            flow: Some(Flow::new(stream)),
             moved: false,
             began: false,
             finished: false,
-            clock: None,
+            alarm: None,
+            clock: Box::new(Clock { model, cx, limits: self.limits, end: None, silent: None }),
         })
     }
 }
 
+/// What is looked at for each piece comes first and is small.
 struct Timed {
     /// None when it is over.
-    stream: Option<ModelStream>,
-    model: Arc<dyn ChatModel>,
-    cx: Context,
-    limits: TimeLimits,
+    flow: Option<Flow>,
     /// It gave something since the clock was read.
     moved: bool,
     began: bool,
     finished: bool,
-    /// From when it is first waited for.
-    clock: Option<Clock>,
+    /// From when it is first waited for: what rings, and whom that wakes.
+    alarm: Option<(Pin<Box<Sleep>>, Waker)>,
+    clock: Box<Clock>,
 }
 
 struct Clock {
+    model: Arc<dyn ChatModel>,
+    cx: Context,
+    limits: TimeLimits,
     /// When the whole answer has to be there; None where the clock does not reach that far.
     end: Option<Instant>,
-    /// Since when it is silent, as far as is known.
-    silent: Instant,
-    alarm: Pin<Box<Sleep>>,
-    /// Whom the alarm wakes.
-    waker: Waker,
+    /// Since when it is silent, as far as is known; None before it is waited for.
+    silent: Option<Instant>,
 }
 
 impl Stream for Timed {
@@ -153,16 +150,16 @@ impl Stream for Timed {
 
     fn poll_next(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let Some(stream) = &mut this.stream else { return Poll::Ready(None) };
-        let piece = stream.as_mut().poll_next(task);
+        let Some(flow) = &mut this.flow else { return Poll::Ready(None) };
+        let piece = flow.poll(task);
         match &piece {
             Poll::Ready(Some(Ok(delta))) => {
                 this.moved = true;
                 this.finished |= matches!(delta, ModelDelta::Finish { .. });
             }
-            Poll::Ready(_) => this.stream = None,
+            Poll::Ready(_) => this.flow = None,
             Poll::Pending if this.is_late(task) => {
-                this.stream = None;
+                this.flow = None;
                 // The model has said that it is done: its end need not be waited for.
                 return Poll::Ready((!this.finished).then(|| Err(this.late())));
             }
@@ -176,54 +173,52 @@ impl Timed {
     /// Whether it has taken too long; if not, the task is woken when that is to be looked at again.
     fn is_late(&mut self, task: &mut Task<'_>) -> bool {
         let starts = self.moved && !self.began;
-        let clock = match &mut self.clock {
-            Some(clock) if !starts && !clock.alarm.is_elapsed() => {
-                // It is left to ring, if it wakes the one who waits.
-                if clock.waker.will_wake(task.waker()) {
-                    return false;
-                }
-                clock
-            }
-            Some(clock) => clock,
-            None => {
-                let now = Instant::now();
-                let left = self.cx.time_left().map_or(self.limits.total, |left| left.min(self.limits.total));
-                let (end, alarm) = (now.checked_add(left), Box::pin(sleep_until(now)));
-                self.clock.insert(Clock { end, silent: now, alarm, waker: task.waker().clone() })
-            }
-        };
-        clock.waker.clone_from(task.waker());
+        // It is left to ring, if it wakes the one who waits.
+        match &self.alarm {
+            Some((alarm, waker)) if !starts && waker.will_wake(task.waker()) && !alarm.is_elapsed() => false,
+            _ => self.look(task),
+        }
+    }
+
+    fn look(&mut self, task: &mut Task<'_>) -> bool {
+        let Clock { cx, limits, end, silent, .. } = &mut *self.clock;
         loop {
             let now = Instant::now();
-            if std::mem::take(&mut self.moved) {
-                (self.began, clock.silent) = (true, now);
+            if silent.is_none() {
+                *end = now.checked_add(cx.time_left().map_or(limits.total, |left| left.min(limits.total)));
             }
-            let limit = if self.began { self.limits.gap } else { self.limits.first_byte };
-            let silent_until = clock.silent.checked_add(limit);
-            if [clock.end, silent_until].into_iter().flatten().any(|due| due <= now) {
+            self.began |= self.moved;
+            if std::mem::take(&mut self.moved) {
+                *silent = Some(now);
+            }
+            let limit = if self.began { limits.gap } else { limits.first_byte };
+            let silent_until = silent.get_or_insert(now).checked_add(limit);
+            if [*end, silent_until].into_iter().flatten().any(|due| due <= now) {
                 return true;
             }
             // Before the first piece there is nothing that would come in between.
             let look = if self.began { now.checked_add((limit / LOOKS).max(SOON)) } else { silent_until };
-            let Some(next) = [clock.end, silent_until, look].into_iter().flatten().min() else {
+            let Some(next) = [*end, silent_until, look].into_iter().flatten().min() else {
                 return false;
             };
-            clock.alarm.as_mut().reset(next);
-            if clock.alarm.as_mut().poll(task).is_pending() {
+            let (alarm, waker) =
+                self.alarm.get_or_insert_with(|| (Box::pin(sleep_until(next)), task.waker().clone()));
+            alarm.as_mut().reset(next);
+            waker.clone_from(task.waker());
+            if alarm.as_mut().poll(task).is_pending() {
                 return false;
             }
         }
     }
 
     fn late(&self) -> Error {
-        let name = &self.model.card().name;
-        let limits = &self.limits;
-        if self.cx.time_left().is_some_and(|left| left.is_zero()) {
+        let Clock { model, cx, limits, end, .. } = &*self.clock;
+        let name = &model.card().name;
+        if cx.time_left().is_some_and(|left| left.is_zero()) {
             let message = format!("the deadline passed before `{name}` was done: allow more time");
             return Error::new(ErrorKind::Timeout, message);
         }
-        let is_over = |end: Instant| end <= Instant::now();
-        let total = self.clock.as_ref().and_then(|clock| clock.end).is_some_and(is_over);
+        let total = end.is_some_and(|end| end <= Instant::now());
         let message = match (total, self.began) {
             (true, _) => told(name, "was not done", "in", limits.total, "total"),
             (false, true) => told(name, "said nothing more", "for", limits.gap, "gap"),

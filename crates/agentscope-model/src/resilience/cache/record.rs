@@ -9,6 +9,8 @@ const ROOM: usize = 1 << 10;
 /// The pieces of an answer, joined where they belong to one block.
 #[derive(Default)]
 pub(super) struct Record {
+    /// The one that may grow.
+    last: Option<ModelDelta>,
     deltas: Vec<ModelDelta>,
     bytes: usize,
 }
@@ -26,7 +28,7 @@ impl Record {
             _ => 0,
         };
         self.bytes += len;
-        match (self.deltas.last_mut(), delta) {
+        match (&mut self.last, delta) {
             (Some(Text { block: last, delta: text }), Text { block, delta })
             | (Some(Thinking { block: last, delta: text }), Thinking { block, delta })
                 if last == block =>
@@ -47,13 +49,14 @@ impl Record {
             _ => {
                 // What a piece weighs beside its text, roughly.
                 self.bytes += 64;
-                self.deltas.push(delta.clone());
+                self.deltas.extend(self.last.replace(delta.clone()));
             }
         }
         self.bytes
     }
 
-    pub(super) fn encode(&self) -> Result<Bytes> {
+    pub(super) fn encode(mut self) -> Result<Bytes> {
+        self.deltas.extend(self.last.take());
         Ok(Bytes::from(serde_json::to_vec(&self.deltas)?))
     }
 }
