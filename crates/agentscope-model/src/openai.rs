@@ -56,9 +56,7 @@ impl OpenAIChatModel {
     /// A model of a provider. Key and address are found in the provider's variables, see [`Provider`].
     pub fn of(provider: Provider, model: impl Into<String>) -> Self {
         let model = model.into();
-        let is_one = |names: &[&str]| names.iter().any(|it| model.starts_with(it));
-        let sees = is_one(&["gpt-4o", "gpt-4.1", "gpt-5", "o1", "o3", "o4"])
-            && !is_one(&["o1-mini", "o1-preview", "o3-mini", "gpt-4o-audio", "gpt-4o-mini-audio"]);
+        let sees = sees(&model);
         Self(Arc::new(Settings::new(Arc::new(Chat(provider)), model))).describe(|card| {
             card.output_schema = provider.ways().output_schema;
             if sees && provider == Provider::OpenAi {
@@ -66,6 +64,13 @@ impl OpenAIChatModel {
             }
         })
     }
+}
+
+/// Whether a model of OpenAI is shown images, by its name.
+pub(crate) fn sees(model: &str) -> bool {
+    let is_one = |names: &[&str]| names.iter().any(|it| model.starts_with(it));
+    is_one(&["gpt-4o", "gpt-4.1", "gpt-5", "o1", "o3", "o4"])
+        && !is_one(&["o1-mini", "o1-preview", "o3-mini", "gpt-4o-audio", "gpt-4o-mini-audio"])
 }
 
 /// The wire format, as a provider speaks it.

@@ -205,7 +205,9 @@ impl Peer {
             ErrorKind::Unauthorized
         } else if status == 404 || code.contains("not_found") {
             ErrorKind::NotFound
-        } else if (400..500).contains(&status) || code.contains("invalid_request") {
+        } else if (400..500).contains(&status)
+            || ["invalid_", "image_", "unsupported_"].iter().any(|it| code.contains(it))
+        {
             ErrorKind::InvalidInput
         } else {
             ErrorKind::Unavailable
@@ -333,7 +335,7 @@ fn is_overflow(status: u16, code: &str, said: &str) -> bool {
 }
 
 fn is_filtered(code: &str, said: &str) -> bool {
-    ["content_filter", "content_policy", "data_inspection_failed", "datainspectionfailed"]
+    ["content_filter", "_policy", "data_inspection_failed", "datainspectionfailed"]
         .iter()
         .any(|it| code.contains(it))
         || ["content management policy", "content filtering policy"]
