@@ -1,5 +1,6 @@
 //! Chat by the API of OpenAI, which most servers speak.
 
+mod azure;
 mod decode;
 mod encode;
 mod messages;
@@ -92,7 +93,10 @@ impl Format for Chat {
         &self.0.ways().manners
     }
 
-    fn address(&self, base: Url, _: &str, _: bool) -> Url {
+    fn address(&self, base: Url, model: &str, _: bool) -> Url {
+        if self.0 == Provider::Azure {
+            return azure::address(base, model, azure::version().as_deref());
+        }
         with_path(base, "/chat/completions")
     }
 
