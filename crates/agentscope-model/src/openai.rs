@@ -44,6 +44,17 @@ http_chat_model! {
     /// let local = OpenAIChatModel::of(Provider::Vllm, "Qwen/Qwen3-8B").base_url("http://gpu-1:8000/v1").context_size(32_768);
     /// assert_eq!(local.card().context_size, 32_768);
     /// ```
+    ///
+    /// [`ErrorKind::Unauthorized`]: agentscope_core::ErrorKind::Unauthorized
+    /// [`ErrorKind::RateLimited`]: agentscope_core::ErrorKind::RateLimited
+    /// [`ErrorKind::Exhausted`]: agentscope_core::ErrorKind::Exhausted
+    /// [`ErrorKind::ContextOverflow`]: agentscope_core::ErrorKind::ContextOverflow
+    /// [`ErrorKind::NotFound`]: agentscope_core::ErrorKind::NotFound
+    /// [`ErrorKind::InvalidInput`]: agentscope_core::ErrorKind::InvalidInput
+    /// [`ErrorKind::Refused`]: agentscope_core::ErrorKind::Refused
+    /// [`ErrorKind::Timeout`]: agentscope_core::ErrorKind::Timeout
+    /// [`ErrorKind::Unavailable`]: agentscope_core::ErrorKind::Unavailable
+    /// [`ErrorKind::Protocol`]: agentscope_core::ErrorKind::Protocol
     OpenAIChatModel
 }
 
