@@ -20,6 +20,7 @@ mod openai;
 mod picture;
 mod post_api;
 mod resilience;
+mod responses;
 mod run;
 mod spec;
 pub mod tokens;
@@ -46,6 +47,7 @@ pub use resilience::{
     ConcurrencyLimiter, DirectoryAnswers, Fallback, Hedge, MemoryAnswers, RateLimit, RateLimiter, Resilient,
     Retry, RetryBudget, RetryPolicy, TimeLimits, Timeouts,
 };
+pub use responses::OpenAIResponseModel;
 pub use run::{Logged, RunDir, RunSummary};
 pub use spec::{from_env, from_spec};
 pub use usage::{Budget, BudgetState, Metered, Money, Monitor, Tally, UsageReport};

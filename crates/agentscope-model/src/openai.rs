@@ -1,5 +1,6 @@
 //! Chat by the API of OpenAI, which most servers speak.
 
+mod azure;
 mod decode;
 mod encode;
 mod messages;
@@ -48,6 +49,17 @@ http_chat_model! {
     /// let local = OpenAIChatModel::of(Provider::Vllm, "Qwen/Qwen3-8B").base_url("http://gpu-1:8000/v1").context_size(32_768);
     /// assert_eq!(local.card().context_size, 32_768);
     /// ```
+    ///
+    /// [`ErrorKind::Unauthorized`]: agentscope_core::ErrorKind::Unauthorized
+    /// [`ErrorKind::RateLimited`]: agentscope_core::ErrorKind::RateLimited
+    /// [`ErrorKind::Exhausted`]: agentscope_core::ErrorKind::Exhausted
+    /// [`ErrorKind::ContextOverflow`]: agentscope_core::ErrorKind::ContextOverflow
+    /// [`ErrorKind::NotFound`]: agentscope_core::ErrorKind::NotFound
+    /// [`ErrorKind::InvalidInput`]: agentscope_core::ErrorKind::InvalidInput
+    /// [`ErrorKind::Refused`]: agentscope_core::ErrorKind::Refused
+    /// [`ErrorKind::Timeout`]: agentscope_core::ErrorKind::Timeout
+    /// [`ErrorKind::Unavailable`]: agentscope_core::ErrorKind::Unavailable
+    /// [`ErrorKind::Protocol`]: agentscope_core::ErrorKind::Protocol
     OpenAIChatModel
 }
 
@@ -61,9 +73,7 @@ impl OpenAIChatModel {
     /// A model of a provider. Key and address are found in the provider's variables, see [`Provider`].
     pub fn of(provider: Provider, model: impl Into<String>) -> Self {
         let model = model.into();
-        let is_one = |names: &[&str]| names.iter().any(|it| model.starts_with(it));
-        let sees = is_one(&["gpt-4o", "gpt-4.1", "gpt-5", "o1", "o3", "o4"])
-            && !is_one(&["o1-mini", "o1-preview", "o3-mini", "gpt-4o-audio", "gpt-4o-mini-audio"]);
+        let sees = sees(&model);
         Self(Arc::new(Settings::new(Arc::new(Chat(provider)), model))).describe(|card| {
             card.output_schema = provider.ways().output_schema;
             if sees && provider == Provider::OpenAi {
@@ -71,6 +81,13 @@ impl OpenAIChatModel {
             }
         })
     }
+}
+
+/// Whether a model of OpenAI is shown images, by its name.
+pub(crate) fn sees(model: &str) -> bool {
+    let is_one = |names: &[&str]| names.iter().any(|it| model.starts_with(it));
+    is_one(&["gpt-4o", "gpt-4.1", "gpt-5", "o1", "o3", "o4"])
+        && !is_one(&["o1-mini", "o1-preview", "o3-mini", "gpt-4o-audio", "gpt-4o-mini-audio"])
 }
 
 /// The wire format, as a provider speaks it.
@@ -92,7 +109,10 @@ impl Format for Chat {
         &self.0.ways().manners
     }
 
-    fn address(&self, base: Url, _: &str, _: bool) -> Url {
+    fn address(&self, base: Url, model: &str, _: bool) -> Url {
+        if self.0 == Provider::Azure {
+            return azure::address(base, model, azure::version().as_deref());
+        }
         with_path(base, "/chat/completions")
     }
 

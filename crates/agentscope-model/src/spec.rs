@@ -1,7 +1,8 @@
 //! Models by a line of configuration.
 
 use crate::{
-    AnthropicChatModel, DashScopeChatModel, GeminiChatModel, OpenAIChatModel, Provider, configs,
+    AnthropicChatModel, DashScopeChatModel, GeminiChatModel, OpenAIChatModel, OpenAIResponseModel, Provider,
+    configs,
     http::{HttpChatModel, Settings},
     nearest::nearest,
 };
@@ -90,6 +91,7 @@ impl Maker {
 /// The formats beside the chat of OpenAI, by the names of their specs.
 const FORMATS: &[(&str, fn(&str) -> Arc<Settings>)] = &[
     ("anthropic", |model| AnthropicChatModel::new(model).0),
+    ("responses", |model| OpenAIResponseModel::new(model).0),
     ("gemini", |model| GeminiChatModel::new(model).0),
     ("dashscope-native", |model| DashScopeChatModel::new(model).0),
 ];

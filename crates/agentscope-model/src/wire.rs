@@ -1,12 +1,14 @@
 //! What the wire formats share in writing and reading.
 
+mod give;
 mod lenient;
 mod shape;
 mod sound;
 mod strict;
 mod surrogates;
 
-pub(crate) use lenient::{Content, Count, Text, Words, object, or_default};
+pub(crate) use give::{Call, Give, UNSHOWN};
+pub(crate) use lenient::{Content, Count, Text, Words, object, or_default, read};
 pub(crate) use shape::Shape;
 pub(crate) use sound::Sound;
 pub(crate) use strict::strict;

@@ -4,21 +4,17 @@
 use super::wire::{Block, Delta, Event, Message, StopDetails, Usage as WireUsage};
 use crate::{
     http::{Decode, Peer},
-    wire::{Count, Shape, Surrogates},
+    wire::{Call, Count, Give, Surrogates, Text, read},
 };
-use agentscope_core::{CallId, Error, ErrorKind, FinishReason, ModelDelta, Name, Result, Usage};
-use serde::Deserialize;
+use agentscope_core::{Error, ErrorKind, FinishReason, ModelDelta, Result, Usage};
 use serde_json::Value;
-use std::{borrow::Cow, collections::VecDeque};
+use std::collections::VecDeque;
 
 /// The field of a thought in which the provider signs it.
 pub(super) const SIGNATURE: &str = "signature";
 
 /// The field of a thought that the provider shows to nobody, in which it is encrypted.
 pub(super) const REDACTED: &str = "redacted_thinking_data";
-
-/// What stands for a thought that is not shown, but has to be sent back.
-pub(super) const UNSHOWN: &str = "[a thought that is not shown]";
 
 pub(super) struct Decoder {
     /// Who answers, for what is told of errors.
@@ -54,15 +50,6 @@ enum Kind {
     Call(Call),
     /// What a server's own tools do, and what nobody knows.
     Other,
-}
-
-struct Call {
-    id: CallId,
-    name: Name,
-    /// Arguments that came whole, until others come in pieces.
-    whole: Option<String>,
-    /// How deep the arguments are nested, to know whether they are whole.
-    shape: Shape,
 }
 
 impl Decode for Decoder {
@@ -207,7 +194,7 @@ impl Decoder {
         let kind = match wire.kind.as_deref().unwrap_or_default() {
             "text" => Kind::Text,
             "thinking" | "redacted_thinking" => Kind::Thinking,
-            "tool_use" => Kind::Call(Call::of(&wire)),
+            "tool_use" => Kind::Call(call_of(&wire)),
             _ => Kind::Other,
         };
         let mut open = Open { index, block: None, kind };
@@ -245,7 +232,6 @@ impl Decoder {
                 give.sign(SIGNATURE, &delta.signature.0);
             }
             Kind::Call(call) if !delta.partial_json.0.is_empty() => {
-                call.whole = None;
                 give.call(call, delta.partial_json.0.into_owned());
             }
             _ => {}
@@ -259,10 +245,8 @@ impl Decoder {
         let mut open = self.blocks.remove(at);
         let mut give = Give { next: &mut self.next, block: &mut open.block, out };
         if let Kind::Call(call) = &mut open.kind {
-            if let Some(whole) = call.whole.take() {
-                give.call(call, whole);
-            }
-            self.is_cut |= !call.shape.is_whole();
+            give.rest_of(call);
+            self.is_cut |= !call.is_whole();
             self.is_nameless |= call.name.is_empty();
         }
     }
@@ -302,77 +286,15 @@ impl Decoder {
     }
 }
 
-impl Call {
-    fn of(wire: &Block<'_>) -> Self {
-        let whole = match &wire.input {
-            Some(Value::Object(fields)) if !fields.is_empty() => wire.input.as_ref().map(Value::to_string),
-            Some(Value::String(text)) if !text.is_empty() => Some(text.clone()),
-            _ => None,
-        };
-        Self {
-            id: wire.id.as_deref().unwrap_or_default().into(),
-            name: wire.name.as_deref().unwrap_or_default().into(),
-            whole,
-            shape: Shape::default(),
-        }
-    }
-}
-
-/// Gives away what is added to a block, which has a number once something of it was given away.
-struct Give<'a> {
-    next: &'a mut u32,
-    block: &'a mut Option<u32>,
-    out: &'a mut VecDeque<ModelDelta>,
-}
-
-impl Give<'_> {
-    fn block(&mut self) -> u32 {
-        *self.block.get_or_insert_with(|| {
-            *self.next += 1;
-            *self.next - 1
-        })
-    }
-
-    fn text(&mut self, delta: Cow<'_, str>) {
-        if !delta.is_empty() {
-            let block = self.block();
-            self.out.push_back(ModelDelta::Text { block, delta: delta.into_owned() });
-        }
-    }
-
-    fn thinking(&mut self, delta: Cow<'_, str>) {
-        if !delta.is_empty() {
-            let block = self.block();
-            self.out.push_back(ModelDelta::Thinking { block, delta: delta.into_owned() });
-        }
-    }
-
-    /// A field of a thought that has to be sent back, with something to be seen where the thought is not.
-    fn sign(&mut self, key: &str, value: &str) {
-        if value.is_empty() {
-            return;
-        }
-        if self.block.is_none() {
-            self.thinking(UNSHOWN.into());
-        }
-        let block = self.block();
-        self.out.push_back(ModelDelta::Extra { block, key: key.to_owned(), value: value.into() });
-    }
-
-    fn call(&mut self, call: &mut Call, delta: String) {
-        call.shape.add(&delta);
-        let (id, name) = (call.id.clone(), call.name.clone());
-        let block = self.block();
-        self.out.push_back(ModelDelta::ToolCall { block, id, name, delta });
-    }
-}
-
-/// JSON. That the bytes are UTF-8 is seen at once and not text by text, which is quicker.
-fn read<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, serde_json::Error> {
-    match std::str::from_utf8(data) {
-        Ok(json) => serde_json::from_str(json),
-        Err(_) => serde_json::from_slice(data), // says where
-    }
+/// A call, with arguments that came whole until others come in pieces.
+fn call_of(wire: &Block<'_>) -> Call {
+    let whole = match &wire.input {
+        Some(Value::Object(fields)) if !fields.is_empty() => wire.input.as_ref().map(Value::to_string),
+        Some(Value::String(text)) if !text.is_empty() => Some(text.clone()),
+        _ => None,
+    };
+    let text = |text: &Option<Text<'_>>| text.as_deref().unwrap_or_default().to_owned();
+    Call::new(&text(&wire.id), &text(&wire.name), whole)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The turns of a conversation as messages of a user and an assistant, which take turns.
 
 use super::{
-    decode::{REDACTED, SIGNATURE, UNSHOWN},
+    decode::{REDACTED, SIGNATURE},
     part::{Block, CacheControl, EPHEMERAL, Kind},
 };
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
         write_turns,
     },
     http::Ask,
+    wire::UNSHOWN,
 };
 use agentscope_core::{ContentBlock, Error, ErrorKind, Result, ToolState};
 use serde::Serialize;

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 /// The words of AgentScope 1.x, which its users' prompts may refer to.
 const HEADER: &str = "# Conversation History\nThe content between <history></history> tags contains your conversation history\n";
 
-/// What a tool's result is that has no words; some providers refuse an empty message.
+/// What a tool's result is that has no words; some providers refuse a message of nothing but white space.
 const NO_OUTPUT: &str = "(no output)";
 
 /// Whether the conversation is told as a text: if the request says so or, where it leaves that open, if more than one speaks
@@ -125,7 +125,7 @@ pub(super) fn result_text<'a>(ask: &Ask<'a>, result: &'a ToolResult) -> Cow<'a, 
     });
     let Some(first) = lines.next() else { return NO_OUTPUT.into() };
     let text = lines.fold(first, |text, line| (text.into_owned() + "\n" + &line).into());
-    if text.is_empty() { NO_OUTPUT.into() } else { text }
+    if text.trim().is_empty() { NO_OUTPUT.into() } else { text }
 }
 
 /// A tool's result with its images where they came; nothing if it has none that are shown.

@@ -36,7 +36,7 @@ const OVERFLOW: [&str; 20] = [
 ];
 
 /// What the codes of errors have in them that servers report without a status, in lower case, and what they mean.
-const CODES: [(&str, ErrorKind); 14] = [
+const CODES: [(&str, ErrorKind); 15] = [
     ("rate_limit", ErrorKind::RateLimited),
     ("resource_exhausted", ErrorKind::RateLimited),
     ("throttling", ErrorKind::RateLimited),
@@ -47,8 +47,9 @@ const CODES: [(&str, ErrorKind); 14] = [
     ("permission", ErrorKind::Unauthorized),
     ("not_found", ErrorKind::NotFound),
     ("notfound", ErrorKind::NotFound),
-    ("invalid_request", ErrorKind::InvalidInput),
-    ("invalid_argument", ErrorKind::InvalidInput),
+    ("invalid_", ErrorKind::InvalidInput),
+    ("image_", ErrorKind::InvalidInput),
+    ("unsupported_", ErrorKind::InvalidInput),
     ("invalidparameter", ErrorKind::InvalidInput),
     ("request_too_large", ErrorKind::InvalidInput),
 ];
@@ -373,7 +374,7 @@ fn is_overflow(status: u16, code: &str, said: &str) -> bool {
 }
 
 fn is_filtered(code: &str, said: &str) -> bool {
-    ["content_filter", "content_policy", "data_inspection_failed", "datainspectionfailed"]
+    ["content_filter", "_policy", "data_inspection_failed", "datainspectionfailed"]
         .iter()
         .any(|it| code.contains(it))
         || ["content management policy", "content filtering policy"]

@@ -4,7 +4,7 @@
 use super::wire::{CallDelta, Choice, Chunk, Delta, WireUsage};
 use crate::{
     http::{Decode, Peer},
-    wire::{Count, Shape, Sound, Surrogates},
+    wire::{Count, Shape, Sound, Surrogates, read},
 };
 use agentscope_core::{CallId, Error, ErrorKind, FinishReason, ModelDelta, Name, Result, Usage};
 use serde_json::Value;
@@ -326,14 +326,6 @@ impl Decoder {
         };
         self.calls.push(call);
         self.calls.len() - 1
-    }
-}
-
-/// A chunk. That the bytes are UTF-8 is seen at once and not text by text, which is quicker.
-fn read(data: &[u8]) -> Result<Chunk<'_>, serde_json::Error> {
-    match std::str::from_utf8(data) {
-        Ok(json) => serde_json::from_str(json),
-        Err(_) => serde_json::from_slice(data), // says where
     }
 }
 

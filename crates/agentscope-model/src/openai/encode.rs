@@ -24,11 +24,16 @@ impl Body<'_> {
         self.ways.names_tools && self.ask.at_home
     }
 
+    fn tools(&self) -> &[Arc<ToolSpec>] {
+        let req = self.ask.req;
+        if self.ways.chooses && req.tool_choice == ToolChoice::None { &[] } else { &req.tools }
+    }
+
     fn tool_choice(&self) -> Option<Value> {
         let req = self.ask.req;
         let force = |tool: &Name| json!({"type": "function", "function": {"name": tool}});
         match &req.tool_choice {
-            _ if req.tools.is_empty() => None,
+            _ if req.tools.is_empty() || self.ways.chooses => None,
             ToolChoice::None => Some(json!("none")),
             ToolChoice::Required | ToolChoice::Tool(_) if self.ask.free_choice => None,
             // Not every server knows `required`, but all that know tools know this.
@@ -49,8 +54,8 @@ impl Serialize for Body<'_> {
         let mut map = serializer.serialize_map(None)?;
         ask.put(&mut map, "model", ask.model())?;
         ask.put(&mut map, "messages", &Messages(self))?;
-        if !ask.req.tools.is_empty() {
-            ask.put(&mut map, "tools", &Tools(&ask.req.tools))?;
+        if !self.tools().is_empty() {
+            ask.put(&mut map, "tools", &Tools(self.tools()))?;
         }
         if let Some(choice) = self.tool_choice() {
             ask.put(&mut map, "tool_choice", &choice)?;

@@ -17,7 +17,9 @@ use std::fmt;
 pub enum Provider {
     /// OpenAI itself: `openai:gpt-4o`, OPENAI_API_KEY, OPENAI_BASE_URL.
     OpenAi,
-    /// Azure OpenAI: `azure:DEPLOYMENT`, AZURE_OPENAI_API_KEY, AZURE_OPENAI_ENDPOINT.
+    /// Azure OpenAI: `azure:DEPLOYMENT`, AZURE_OPENAI_API_KEY, AZURE_OPENAI_ENDPOINT such as `https://NAME.openai.azure.com`. With
+    /// a version in OPENAI_API_VERSION, or as `?api-version=..` behind the address, it is asked by the API of that version, else by
+    /// the one without versions. A token of Entra ID goes by `.header("Authorization", "Bearer ..")`.
     Azure,
     /// Alibaba Cloud's Model Studio in its compatible mode: `dashscope:qwen-max`, DASHSCOPE_API_KEY, DASHSCOPE_BASE_URL.
     DashScope,
@@ -60,6 +62,8 @@ pub(crate) struct Ways {
     pub(crate) max_tokens: &'static str,
     /// It can be held to a JSON schema.
     pub(crate) output_schema: bool,
+    /// It chooses by itself whether to call a tool: without tools it calls none, and nothing else can be asked of it.
+    pub(crate) chooses: bool,
 }
 
 const COMMON: Ways = Ways {
@@ -70,6 +74,7 @@ const COMMON: Ways = Ways {
     wants_thoughts: false,
     max_tokens: "max_tokens",
     output_schema: false,
+    chooses: false,
 };
 
 const OPENAI_MANNERS: Manners =
@@ -162,6 +167,7 @@ static XAI: Ways = Ways {
         ..Service::COMMON
     },
     manners: Manners { shown: [true, false, false, false], system_anywhere: true, ..Manners::COMMON },
+    max_tokens: "max_completion_tokens",
     output_schema: true,
     ..COMMON
 };
@@ -177,6 +183,7 @@ static ZHIPU: Ways = Ways {
         ..Service::COMMON
     },
     manners: Manners { shown: [true, false, true, false], ..Manners::COMMON },
+    chooses: true,
     ..COMMON
 };
 

@@ -249,6 +249,19 @@ fn options_choices_and_extra_fields_are_written() {
 }
 
 #[test]
+fn zhipu_chooses_by_itself_whether_to_call_a_tool() {
+    let mut req = asked([Msg::user("hi")]);
+    req.tools = [Arc::new(ToolSpec::new("a", "", json!({})))].into();
+    for (choice, has_tools) in
+        [(ToolChoice::Auto, true), (ToolChoice::Required, true), (ToolChoice::None, false)]
+    {
+        req.tool_choice = choice;
+        let sent = body(&req, Provider::Zhipu);
+        assert_eq!((sent.get("tools").is_some(), sent.get("tool_choice")), (has_tools, None));
+    }
+}
+
+#[test]
 fn a_request_without_words_is_refused() {
     let req = asked([Msg::new("user", Role::User, vec![])]);
     let error = encoded(&Chat(Provider::Other), &req, |_| {}).unwrap_err();

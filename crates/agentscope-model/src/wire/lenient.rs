@@ -18,6 +18,14 @@ impl Deref for Text<'_> {
     }
 }
 
+/// JSON. That the bytes are UTF-8 is seen at once and not text by text, which is quicker.
+pub(crate) fn read<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, serde_json::Error> {
+    match std::str::from_utf8(data) {
+        Ok(json) => serde_json::from_str(json),
+        Err(_) => serde_json::from_slice(data), // says where
+    }
+}
+
 /// `null` is nothing.
 pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,

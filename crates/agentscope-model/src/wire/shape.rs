@@ -23,6 +23,10 @@ impl Shape {
         }
     }
 
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun || self.in_text
+    }
+
     pub(crate) fn is_whole(&self) -> bool {
         self.depth == 0 && !self.in_text
     }

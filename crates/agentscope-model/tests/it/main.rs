@@ -16,6 +16,7 @@ mod configs;
 mod embedding;
 #[cfg(feature = "embedding")]
 mod embedding_cache;
+mod formats;
 #[cfg(feature = "image")]
 mod image;
 mod interleaved;

@@ -1,6 +1,7 @@
 //! Streams as the provider's reference shows them: its guide to streaming, and the types of its own client.
 
 use super::*;
+use crate::wire::UNSHOWN;
 use crate::{
     anthropic::SERVICE,
     http::Framing,
