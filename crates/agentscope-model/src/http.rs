@@ -15,7 +15,6 @@ pub(crate) mod testing;
 
 pub(crate) use endpoint::with_path;
 pub(crate) use fault::Peer;
-#[cfg_attr(not(test), expect(unused_imports, reason = "no format of lines yet"))]
 pub(crate) use format::Framing;
 pub(crate) use format::{Ask, Decode, Format, written};
 pub(crate) use media::Inlined;

@@ -1,7 +1,7 @@
 //! Models by a line of configuration.
 
 use crate::{
-    GeminiChatModel, OpenAIChatModel, Provider,
+    GeminiChatModel, OllamaChatModel, OpenAIChatModel, Provider,
     http::{HttpChatModel, Settings},
 };
 use agentscope_core::{ChatModel, Error, ErrorKind, Result};
@@ -74,7 +74,8 @@ impl Maker {
 }
 
 /// The formats beside the chat of OpenAI, by the names of their specs.
-const FORMATS: [(&str, fn(&str) -> Arc<Settings>); 1] = [("gemini", |model| GeminiChatModel::new(model).0)];
+const FORMATS: [(&str, fn(&str) -> Arc<Settings>); 2] =
+    [("gemini", |model| GeminiChatModel::new(model).0), ("ollama", |model| OllamaChatModel::new(model).0)];
 
 /// Who makes models, by the name that stands before the colon.
 fn makers() -> impl Iterator<Item = (&'static str, Maker)> {

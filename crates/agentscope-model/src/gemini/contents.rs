@@ -6,7 +6,7 @@ use super::{
     part::{WirePart, response},
 };
 use crate::{
-    conversation::{Answered, NOTHING_TO_SAY, Turn, WriteTurns, write_turns},
+    conversation::{NOTHING_TO_SAY, Turn, WriteTurns, in_order, write_turns},
     http::Ask,
 };
 use agentscope_core::ContentBlock;
@@ -185,14 +185,3 @@ fn own_parts<'a>(
 
 /// The signature of a call that another model made, as Google's documentation has it.
 const NO_SIGNATURE: &str = "skip_thought_signature_validator";
-
-/// The results in the order of their calls; they come in that in which the tools ended.
-fn in_order<'a>(calls: &[&str], results: Vec<Answered<'a>>) -> Vec<Answered<'a>> {
-    let mut results: Vec<_> = results.into_iter().map(Some).collect();
-    let of_calls = calls
-        .iter()
-        .filter_map(|id| results.iter_mut().find(|it| it.as_ref().is_some_and(|it| it.id == *id))?.take());
-    let mut ordered: Vec<_> = of_calls.collect();
-    ordered.extend(results.into_iter().flatten());
-    ordered
-}

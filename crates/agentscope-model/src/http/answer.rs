@@ -172,6 +172,7 @@ impl Answer {
 
     /// The error, with how often it was tried, and without the secrets that a server has repeated.
     fn told(&self, error: Error) -> Error {
+        let error = self.model.format.advised(error, &self.model.card.name);
         let error = self.model.without_secrets(error);
         match self.tries {
             0 => error,

@@ -11,6 +11,7 @@
 mod aimock;
 mod bad_input;
 mod chat;
+mod gemini_and_ollama;
 mod needs_aimock;
 mod needs_llama;
 mod needs_openai_python;
