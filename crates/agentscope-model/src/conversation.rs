@@ -2,11 +2,13 @@
 //! format writes these turns down in its own way.
 
 mod history;
+mod ids;
 mod part;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use part::{Part, Place, arguments, joined};
+pub(crate) use ids::CallIds;
+pub(crate) use part::{Part, Place, arguments, joined, unseen_file};
 
 use crate::http::Ask;
 use agentscope_core::{ContentBlock, ModelRequest, Msg, Role, ToolCall, ToolResult};
@@ -103,6 +105,14 @@ pub(crate) fn in_order<'a>(calls: &[&str], results: Vec<Answered<'a>>) -> Vec<An
     let mut ordered: Vec<_> = of_calls.collect();
     ordered.extend(results.into_iter().flatten());
     ordered
+}
+
+impl<'a> Answered<'a> {
+    /// The result with its images in place; its words alone, as one text, where it has none that are shown.
+    pub(crate) fn parts(&self, ask: &Ask<'a>) -> Vec<Part<'a>> {
+        let parts = self.result.map(|result| history::result_parts(ask, result)).unwrap_or_default();
+        if parts.is_empty() { vec![Part::Text(self.text.clone())] } else { parts }
+    }
 }
 
 /// Writes turns down.

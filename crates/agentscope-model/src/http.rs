@@ -2,6 +2,7 @@
 //! is a [`Format`].
 
 mod answer;
+mod count;
 mod endpoint;
 mod fault;
 mod format;
@@ -15,8 +16,7 @@ pub(crate) mod testing;
 
 pub(crate) use endpoint::with_path;
 pub(crate) use fault::Peer;
-pub(crate) use format::Framing;
-pub(crate) use format::{Ask, Decode, Format, written};
+pub(crate) use format::{Ask, Counting, Decode, Format, Framing, written};
 pub(crate) use media::Inlined;
 pub(crate) use model::{HttpChatModel, http_chat_model};
 pub(crate) use service::{Auth, Service};
@@ -111,6 +111,20 @@ impl Settings {
         req.options.temperature = req.options.temperature.or(self.temperature);
         req.options.max_tokens = req.options.max_tokens.or(self.max_tokens);
         Answer::stream(Arc::clone(self), req, cx)
+    }
+
+    /// What is asked by a request, and what has to be known beside it to write it down.
+    fn ask<'a>(&'a self, req: &'a ModelRequest, media: &'a Inlined, free_choice: bool) -> Ask<'a> {
+        Ask {
+            req,
+            card: &self.card,
+            manners: self.format.manners(),
+            extra: &self.extra,
+            media,
+            stream: self.stream,
+            at_home: self.is_at_home(),
+            free_choice,
+        }
     }
 
     /// Another address. A key that was found in the environment is not sent there: it is that of the provider.

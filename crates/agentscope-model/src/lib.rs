@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod anthropic;
 mod conversation;
 mod gemini;
 mod http;
@@ -8,6 +9,7 @@ mod openai;
 mod spec;
 mod wire;
 
+pub use anthropic::AnthropicChatModel;
 pub use gemini::GeminiChatModel;
 pub use ollama::OllamaChatModel;
 pub use openai::{OpenAIChatModel, Provider};

@@ -1,7 +1,7 @@
 //! Models by a line of configuration.
 
 use crate::{
-    GeminiChatModel, OllamaChatModel, OpenAIChatModel, Provider,
+    AnthropicChatModel, GeminiChatModel, OllamaChatModel, OpenAIChatModel, Provider,
     http::{HttpChatModel, Settings},
 };
 use agentscope_core::{ChatModel, Error, ErrorKind, Result};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 const VARIABLE: &str = "AGENTSCOPE_MODEL";
 
 /// What a spec looks like, for errors.
-const FORMS: &str = "`openai:gpt-4o`, `dashscope:qwen-max`, `deepseek:deepseek-chat`, `moonshot:kimi-k2`, `ollama:qwen3`, `vllm:NAME` or \
+const FORMS: &str = "`openai:gpt-4o`, `anthropic:claude-sonnet-4-5`, `dashscope:qwen-max`, `deepseek:deepseek-chat`, `moonshot:kimi-k2`, `ollama:qwen3`, `vllm:NAME` or \
                      `http://host:8000/v1#NAME`";
 
 /// The model that a line of configuration names: `PROVIDER:MODEL`, or the address of an API that is compatible with OpenAI's with
@@ -74,8 +74,11 @@ impl Maker {
 }
 
 /// The formats beside the chat of OpenAI, by the names of their specs.
-const FORMATS: [(&str, fn(&str) -> Arc<Settings>); 2] =
-    [("gemini", |model| GeminiChatModel::new(model).0), ("ollama", |model| OllamaChatModel::new(model).0)];
+const FORMATS: [(&str, fn(&str) -> Arc<Settings>); 3] = [
+    ("anthropic", |model| AnthropicChatModel::new(model).0),
+    ("gemini", |model| GeminiChatModel::new(model).0),
+    ("ollama", |model| OllamaChatModel::new(model).0),
+];
 
 /// Who makes models, by the name that stands before the colon.
 fn makers() -> impl Iterator<Item = (&'static str, Maker)> {

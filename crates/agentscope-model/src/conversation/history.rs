@@ -128,6 +128,21 @@ pub(super) fn result_text<'a>(ask: &Ask<'a>, result: &'a ToolResult) -> Cow<'a, 
     if text.is_empty() { NO_OUTPUT.into() } else { text }
 }
 
+/// A tool's result with its images where they came; nothing if it has none that are shown.
+pub(super) fn result_parts<'a>(ask: &Ask<'a>, result: &'a ToolResult) -> Vec<Part<'a>> {
+    if !ask.sees() || !result.output.iter().any(|block| Part::image_of_result(ask, block).is_some()) {
+        return Vec::new();
+    }
+    let part = |block| match Part::image_of_result(ask, block) {
+        Some(image) => Some(image),
+        None => match block {
+            ContentBlock::Text { text, .. } => (!text.is_empty()).then(|| Part::Text(text.into())),
+            _ => block.media().map(|media| Part::Text(found(media).into())),
+        },
+    };
+    result.output.iter().filter_map(part).collect()
+}
+
 /// Where a file of a result is, as 1.x says it.
 fn found(media: &Media) -> String {
     match &media.source {

@@ -110,6 +110,11 @@ fn of_data_url(url: &str) -> Option<(&str, &str)> {
     url.strip_prefix("data:")?.split_once(";base64,")
 }
 
+/// What a model is told of a file whose kind its provider does not take.
+pub(crate) fn unseen_file(kind: &str, name: &str) -> String {
+    format!("[{kind} that cannot be shown to this model: {name}]")
+}
+
 /// What a model is told of something that it cannot be shown. 1.x leaves it out, and the model answers as if nothing had been
 /// there.
 pub(crate) fn unseen(media: &Media) -> String {

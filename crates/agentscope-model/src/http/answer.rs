@@ -4,7 +4,7 @@ use super::{
     Settings,
     endpoint::Endpoint,
     fault::{Key, Peer, Response as Refusal, Server, retry_after},
-    format::{Ask, Decode, Framing},
+    format::{Decode, Framing},
     lines::Lines,
     media::Inlined,
     sse::Frames,
@@ -183,19 +183,10 @@ impl Answer {
     /// Sends the request and sees to the head of the response.
     async fn ask(&mut self) -> Result<(), Failure> {
         let model = Arc::clone(&self.model);
-        let Endpoint { url, headers, peer } = model.endpoint()?;
+        let Endpoint { url, headers, peer, .. } = model.endpoint()?;
         let media = Inlined::of(&self.req, model.format.manners()).await?;
         self.free_choice = model.free_choice.load(Relaxed);
-        let ask = Ask {
-            req: &self.req,
-            card: &model.card,
-            manners: model.format.manners(),
-            extra: &model.extra,
-            media: &media,
-            stream: model.stream,
-            at_home: model.is_at_home(),
-            free_choice: self.free_choice,
-        };
+        let ask = model.ask(&self.req, &media, self.free_choice);
         let body = Bytes::from(model.format.encode(&ask)?);
         let teller = Peer { address: peer.clone(), service: model.format.service() };
         let decoder = model.format.decoder(teller.clone(), &ask);
@@ -283,38 +274,12 @@ impl Answer {
         Ok(())
     }
 
-    async fn refused(&self, mut response: Response) -> Failure {
-        let model = &self.model;
-        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let retry_after = header(RETRY_AFTER).and_then(|value| retry_after(value, SystemTime::now()));
-        let location = header(LOCATION).map(str::to_owned);
-        let status = response.status().as_u16();
-        let mut body = Vec::new();
-        let read = async {
-            while let Ok(Some(chunk)) = response.chunk().await {
-                body.extend_from_slice(&chunk);
-                if body.len() > ERROR_LIMIT {
-                    break;
-                }
-            }
-        };
-        drop(timeout(model.chunk_timeout.min(AFTER_FINISH), read).await);
-        let address = match model.endpoint() {
-            Ok(endpoint) => endpoint.peer.as_str(),
-            Err(error) => return error.into(),
-        };
-        let key = match &model.key {
-            Some(_) => Key::Sent,
-            None if model.own_address => Key::OfTheProgram,
-            None => Key::Missing,
-        };
-        let server = Server { service: model.format.service(), model: &model.card.name, address, key };
-        let error =
-            server.refused(&Refusal { status, retry_after, location: location.as_deref(), body: &body });
+    async fn refused(&self, response: Response) -> Failure {
+        let (error, status, body) = refused(&self.model, response).await;
         // A server that does not let itself be told which tool to call is asked again, and leaves it to the model.
         let told = matches!(self.req.tool_choice, ToolChoice::Required | ToolChoice::Tool(_));
         if status == 400 && told && !self.free_choice && body_names(&body, "tool_choice") {
-            model.free_choice.store(true, Relaxed);
+            self.model.free_choice.store(true, Relaxed);
             return Failure { error: error.with_retry_after(Duration::ZERO), again: true };
         }
         error.into()
@@ -329,6 +294,36 @@ impl Answer {
         // The model may be at work: asked again, it would do the work twice.
         Failure { error: Error::new(ErrorKind::Timeout, message), again: false }
     }
+}
+
+/// Reads why a server has refused: the error, the status and the body.
+pub(super) async fn refused(model: &Settings, mut response: Response) -> (Error, u16, Vec<u8>) {
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let retry_after = header(RETRY_AFTER).and_then(|value| retry_after(value, SystemTime::now()));
+    let location = header(LOCATION).map(str::to_owned);
+    let status = response.status().as_u16();
+    let mut body = Vec::new();
+    let read = async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > ERROR_LIMIT {
+                break;
+            }
+        }
+    };
+    drop(timeout(model.chunk_timeout.min(AFTER_FINISH), read).await);
+    let address = match model.endpoint() {
+        Ok(endpoint) => endpoint.peer.as_str(),
+        Err(error) => return (error, status, body),
+    };
+    let key = match &model.key {
+        Some(_) => Key::Sent,
+        None if model.own_address => Key::OfTheProgram,
+        None => Key::Missing,
+    };
+    let server = Server { service: model.format.service(), model: &model.card.name, address, key };
+    let error = server.refused(&Refusal { status, retry_after, location: location.as_deref(), body: &body });
+    (error, status, body)
 }
 
 fn body_names(body: &[u8], word: &str) -> bool {

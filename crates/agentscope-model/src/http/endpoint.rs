@@ -2,6 +2,7 @@
 
 use super::{
     Settings,
+    format::Counting,
     service::{Auth, Service},
 };
 use agentscope_core::{Error, ErrorKind, Name, Result, Secret};
@@ -19,6 +20,8 @@ const SECRET: [&str; 6] = ["auth", "key", "pass", "secret", "sig", "token"];
 #[derive(Clone)]
 pub(super) struct Endpoint {
     pub(super) url: Url,
+    /// How the tokens of a request are counted, where they are.
+    pub(super) counting: Option<Counting>,
     pub(super) headers: HeaderMap,
     /// Who is asked, as it is told: neither path nor query, which may hold a key.
     pub(super) peer: Name,
@@ -38,13 +41,14 @@ impl Endpoint {
         let found = !settings.own_address && !service.base_url_variable.is_empty();
         let url = address(&settings.base_url, service)
             .map_err(|error| if found { error.context(service.base_url_variable) } else { error })?;
+        let counting = settings.format.counting(url.clone(), &settings.card.name);
         let url = settings.format.address(url, &settings.card.name, settings.stream);
         let host = url.host_str().unwrap_or_default();
         let peer = match url.port() {
             Some(port) => format!("{host}:{port}").into(),
             None => host.into(),
         };
-        Ok(Self { headers: head(settings, service)?, peer, url })
+        Ok(Self { headers: head(settings, service)?, peer, url, counting })
     }
 
     /// What is secret in the address.

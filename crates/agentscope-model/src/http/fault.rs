@@ -198,12 +198,12 @@ impl Peer {
         } else if is_overflow(status, &code, &said) {
             ErrorKind::ContextOverflow
         } else if matches!(status, 401 | 403)
-            || code.contains("invalid_api_key")
-            || code.contains("api_key_invalid")
-            || code.contains("authentication")
+            || ["invalid_api_key", "api_key_invalid", "authentication", "permission"]
+                .iter()
+                .any(|it| code.contains(it))
         {
             ErrorKind::Unauthorized
-        } else if status == 404 {
+        } else if status == 404 || code.contains("not_found") {
             ErrorKind::NotFound
         } else if (400..500).contains(&status) || code.contains("invalid_request") {
             ErrorKind::InvalidInput
@@ -359,15 +359,27 @@ fn is_filtered(code: &str, said: &str) -> bool {
     ["content_filter", "content_policy", "data_inspection_failed", "datainspectionfailed"]
         .iter()
         .any(|it| code.contains(it))
-        || said.to_lowercase().contains("content management policy")
+        || ["content management policy", "content filtering policy"]
+            .iter()
+            .any(|it| said.to_lowercase().contains(it))
 }
 
 fn is_used_up(code: &str, said: &str) -> bool {
-    // The last is the day's quota of Gemini, which comes back tomorrow.
-    ["insufficient_quota", "insufficient_balance", "exceeded_current_quota", "arrearage", "perday"]
-        .iter()
-        .any(|it| code.contains(it))
-        || said.to_lowercase().contains("insufficient balance")
+    // The fifth is Anthropic's, which also says so with 400 and no code of its own; the last is the day's quota of Gemini, which
+    // comes back tomorrow.
+    [
+        "insufficient_quota",
+        "insufficient_balance",
+        "exceeded_current_quota",
+        "arrearage",
+        "billing_error",
+        "perday",
+    ]
+    .iter()
+    .any(|it| code.contains(it))
+        || ["insufficient balance", "credit balance is too low", "your specified api usage limits"]
+            .iter()
+            .any(|it| said.to_lowercase().contains(it))
 }
 
 fn is_json(bytes: &[u8]) -> bool {

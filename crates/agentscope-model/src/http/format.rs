@@ -35,6 +35,19 @@ pub(crate) trait Format: fmt::Debug + Send + Sync + 'static {
     /// [`ErrorKind::InvalidInput`](agentscope_core::ErrorKind) if there is nothing to answer.
     fn encode(&self, ask: &Ask<'_>) -> Result<Vec<u8>>;
 
+    /// How it counts the tokens of a request; `None` where it does not.
+    fn counting(&self, _base: Url, _model: &str) -> Option<Counting> {
+        None
+    }
+
+    /// The body of a request to count the tokens of `ask`.
+    ///
+    /// # Errors
+    /// Those of [`encode`](Self::encode).
+    fn encode_counted(&self, ask: &Ask<'_>) -> Result<Vec<u8>> {
+        self.encode(ask)
+    }
+
     /// An error with what else a user of this API can do about it.
     fn advised(&self, error: Error, _model: &str) -> Error {
         error
@@ -42,6 +55,15 @@ pub(crate) trait Format: fmt::Debug + Send + Sync + 'static {
 
     /// Reads the answer to `ask` that `peer` gives.
     fn decoder(&self, peer: Peer, ask: &Ask<'_>) -> Box<dyn Decode>;
+}
+
+/// How a provider counts the tokens of a request.
+#[derive(Clone)]
+pub(crate) struct Counting {
+    /// The address of the method.
+    pub(crate) url: Url,
+    /// The field of its answer that has the sum.
+    pub(crate) field: &'static str,
 }
 
 /// How the pieces of a stream are told apart.
@@ -129,16 +151,11 @@ impl<'a> Ask<'a> {
         self.put_extras_but(map, &[])
     }
 
-    /// The same, but for fields that were merged with those that would be there.
-    pub(crate) fn put_extras_but<M: SerializeMap>(
-        &self,
-        map: &mut M,
-        merged: &[&str],
-    ) -> Result<(), M::Error> {
+    /// The same without some fields, which the format has written in a way of its own.
+    pub(crate) fn put_extras_but<M: SerializeMap>(&self, map: &mut M, but: &[&str]) -> Result<(), M::Error> {
         let own = &self.req.options.extra;
         let extras = own.iter().chain(self.extra.iter().filter(|(key, _)| !own.contains_key(*key)));
-        let extras = extras.filter(|(key, value)| !value.is_null() && !merged.contains(&key.as_str()));
-        for (key, value) in extras {
+        for (key, value) in extras.filter(|(key, value)| !value.is_null() && !but.contains(&key.as_str())) {
             map.serialize_entry(key, value)?;
         }
         Ok(())

@@ -1,7 +1,8 @@
 //! The public types of models over HTTP: one for each wire format, with the same settings.
 
 use super::Settings;
-use agentscope_core::{ChatModel, Context, ModelCard, ModelRequest, ModelStream};
+use agentscope_core::{ChatModel, Context, ModelCard, ModelRequest, ModelStream, Result};
+use futures_core::future::BoxFuture;
 use std::sync::Arc;
 
 /// A model over HTTP whose format only the line of configuration knows.
@@ -14,6 +15,12 @@ impl ChatModel for HttpChatModel {
 
     fn call(&self, req: ModelRequest, cx: Context) -> ModelStream {
         self.0.call(req, cx)
+    }
+
+    fn count_tokens<'a>(&'a self, req: &'a ModelRequest) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(
+            async move { Ok(self.0.count_tokens(req).await?.unwrap_or_else(|| self.estimate_tokens(req))) },
+        )
     }
 }
 
@@ -132,6 +139,15 @@ macro_rules! http_chat_model {
                 cx: agentscope_core::Context,
             ) -> agentscope_core::ModelStream {
                 self.0.call(req, cx)
+            }
+
+            fn count_tokens<'a>(
+                &'a self,
+                req: &'a agentscope_core::ModelRequest,
+            ) -> futures_core::future::BoxFuture<'a, agentscope_core::Result<u64>> {
+                Box::pin(async move {
+                    Ok(self.0.count_tokens(req).await?.unwrap_or_else(|| self.estimate_tokens(req)))
+                })
             }
         }
 

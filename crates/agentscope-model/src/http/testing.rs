@@ -1,7 +1,8 @@
 //! What the tests of all wire formats need.
 
 use super::{Ask, Decode, Format, Frames, Framing, Inlined, Lines};
-use agentscope_core::{Map, ModelCard, ModelDelta, ModelRequest, Result};
+use agentscope_core::{ErrorKind, FinishReason, Map, ModelCard, ModelDelta, ModelRequest, Result, Usage};
+use proptest::prelude::*;
 use serde_json::Value;
 use std::collections::VecDeque;
 
@@ -59,4 +60,123 @@ pub(crate) fn decoded_whole(decoder: &mut dyn Decode, body: &[u8]) -> Result<Vec
     let mut out = VecDeque::new();
     decoder.whole(body, &mut out)?;
     Ok(out.into())
+}
+
+/// An answer as the one who reads it has it: its blocks joined, its calls checked.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Read {
+    pub(crate) text: String,
+    pub(crate) thoughts: String,
+    /// Block, id, tool and arguments.
+    pub(crate) calls: Vec<(u32, String, String, String)>,
+    /// Further fields of blocks.
+    pub(crate) extras: Vec<(u32, String, Value)>,
+    pub(crate) usage: Option<Usage>,
+    pub(crate) finish: Option<FinishReason>,
+}
+
+pub(crate) fn read(deltas: Vec<ModelDelta>) -> Read {
+    let mut read = Read::default();
+    let mut begun: Vec<u32> = Vec::new();
+    for delta in deltas {
+        let block = match &delta {
+            ModelDelta::Text { block, .. }
+            | ModelDelta::Thinking { block, .. }
+            | ModelDelta::ToolCall { block, .. } => Some(*block),
+            _ => None,
+        };
+        if let Some(block) = block.filter(|block| !begun.contains(block)) {
+            assert_eq!(block as usize, begun.len(), "blocks begin in order");
+            begun.push(block);
+        }
+        assert_eq!(read.finish, None, "nothing comes after the finish");
+        match delta {
+            ModelDelta::Text { delta, .. } => read.text += &delta,
+            ModelDelta::Thinking { delta, .. } => read.thoughts += &delta,
+            ModelDelta::ToolCall { block, id, name, delta } => {
+                match read.calls.iter_mut().find(|call| call.0 == block) {
+                    Some(call) => {
+                        assert_eq!((call.1.as_str(), call.2.as_str()), (id.as_str(), name.as_str()));
+                        call.3 += &delta;
+                    }
+                    None => read.calls.push((block, id.to_string(), name.to_string(), delta)),
+                }
+            }
+            ModelDelta::Extra { block, key, value } => {
+                assert!(begun.contains(&block), "a field of a block that has not begun");
+                read.extras.push((block, key, value));
+            }
+            ModelDelta::Usage(usage) => read.usage = Some(usage),
+            ModelDelta::Finish { reason } => read.finish = Some(reason),
+            other => panic!("{other:?}"),
+        }
+    }
+    read
+}
+
+/// The frames of a stream of events that comes in these pieces and then ends: all that a decoder sees of it.
+pub(crate) fn frames<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let (mut frames, mut seen) = (Frames::default(), Vec::new());
+    let mut see = |event: &[u8], data: &[u8]| {
+        seen.push((event.to_vec(), data.to_vec()));
+        Ok(())
+    };
+    for piece in pieces {
+        frames.feed(piece, &mut see).unwrap();
+    }
+    frames.end(&mut see).unwrap();
+    seen
+}
+
+/// Holds a decoder of events to what each has to do with a stream: it reads the same wherever the stream is split, and where
+/// it is cut, it has all of the answer or says that it broke off. Gives the whole answer.
+pub(crate) fn holds_split_and_cut<D: Decode>(decoder: impl Fn() -> D, body: &[u8], name: &str) -> Read {
+    let read_of = |pieces: &[&[u8]]| decoded(&mut decoder(), Framing::Events, pieces.iter().copied());
+    let whole = frames([body]);
+    for at in 0..=body.len() {
+        assert_eq!(frames([&body[..at], &body[at..]]), whole, "{name} split at {at}");
+    }
+    let bytes: Vec<_> = body.chunks(1).collect();
+    let complete = read_of(&[body]).map(read).map_err(|error| error.to_string());
+    assert_eq!(
+        read_of(&bytes).map(read).map_err(|error| error.to_string()),
+        complete,
+        "{name}, byte by byte"
+    );
+    let Ok(complete) = complete else { return Read::default() };
+    let mut before = None;
+    for at in 0..body.len() {
+        // Within a frame, a cut anywhere is the same to the decoder.
+        let seen = Some(frames([&body[..at]]));
+        if seen != before {
+            match read_of(&[&body[..at]]).map(read) {
+                Ok(read) => assert_eq!(
+                    (&read.text, &read.thoughts, &read.calls, &read.extras, &read.finish),
+                    (&complete.text, &complete.thoughts, &complete.calls, &complete.extras, &complete.finish),
+                    "{name} at {at}"
+                ),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{name} at {at}: {error}"),
+            }
+        }
+        before = seen;
+    }
+    complete
+}
+
+/// Any JSON, to stand in place of any field.
+pub(crate) fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "[a-z{}\"]{0,4}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(2, 6, 3, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            proptest::collection::hash_map("[a-z]{1,3}|text|id|name|function|index|message", inner, 0..3)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
 }

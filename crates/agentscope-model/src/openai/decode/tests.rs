@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     http::{
         Framing,
-        testing::{decoded, decoded_whole},
+        testing::{Read, any_json, decoded, decoded_whole, read},
     },
     openai::Provider,
 };
@@ -45,51 +45,6 @@ fn stop() -> ModelDelta {
 
 fn text(block: u32, delta: &str) -> ModelDelta {
     ModelDelta::Text { block, delta: delta.into() }
-}
-
-/// An answer as the one who reads it has it: its blocks joined, its calls checked.
-#[derive(Debug, Default, PartialEq)]
-struct Read {
-    text: String,
-    thoughts: String,
-    calls: Vec<(u32, String, String, String)>,
-    usage: Option<Usage>,
-    finish: Option<FinishReason>,
-}
-
-fn read(deltas: Vec<ModelDelta>) -> Read {
-    let mut read = Read::default();
-    let mut begun: Vec<u32> = Vec::new();
-    for delta in deltas {
-        let block = match &delta {
-            ModelDelta::Text { block, .. }
-            | ModelDelta::Thinking { block, .. }
-            | ModelDelta::ToolCall { block, .. } => Some(*block),
-            _ => None,
-        };
-        if let Some(block) = block.filter(|block| !begun.contains(block)) {
-            assert_eq!(block as usize, begun.len(), "blocks begin in order");
-            begun.push(block);
-        }
-        assert_eq!(read.finish, None, "nothing comes after the finish");
-        match delta {
-            ModelDelta::Text { delta, .. } => read.text += &delta,
-            ModelDelta::Thinking { delta, .. } => read.thoughts += &delta,
-            ModelDelta::ToolCall { block, id, name, delta } => {
-                match read.calls.iter_mut().find(|call| call.0 == block) {
-                    Some(call) => {
-                        assert_eq!((call.1.as_str(), call.2.as_str()), (id.as_str(), name.as_str()));
-                        call.3 += &delta;
-                    }
-                    None => read.calls.push((block, id.to_string(), name.to_string(), delta)),
-                }
-            }
-            ModelDelta::Usage(usage) => read.usage = Some(usage),
-            ModelDelta::Finish { reason } => read.finish = Some(reason),
-            other => panic!("{other:?}"),
-        }
-    }
-    read
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Streams that other programs sent, split and cut at every byte; `tests/fixtures/recorded` says by whom.
 
 use super::*;
-use crate::http::Frames;
+use crate::http::testing::frames;
 use proptest::prelude::*;
 use std::{fs, path::PathBuf, sync::LazyLock};
 
@@ -45,20 +45,6 @@ fn streams() -> impl Iterator<Item = (String, Vec<u8>)> {
         .into_iter()
         .filter(|(name, status, _)| name.ends_with("-stream") | name.ends_with("-usage") && *status == 200);
     streams.map(|(name, _, body)| (name, body)).filter(|(_, body)| body.starts_with(b"data"))
-}
-
-/// The frames of a stream that comes in these pieces and then ends: all that a decoder sees of it.
-fn frames<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let (mut frames, mut seen) = (Frames::default(), Vec::new());
-    let mut see = |event: &[u8], data: &[u8]| {
-        seen.push((event.to_vec(), data.to_vec()));
-        Ok(())
-    };
-    for piece in pieces {
-        frames.feed(piece, &mut see).unwrap();
-    }
-    frames.end(&mut see).unwrap();
-    seen
 }
 
 #[test]

@@ -234,24 +234,6 @@ fn what_is_theirs_is_passed_over() {
     assert_eq!((read.text.as_str(), read.finish), ("hi", Some(FinishReason::Stop)));
 }
 
-/// Any JSON in place of any field of a chunk.
-fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        "[a-z{}\"]{0,4}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(2, 6, 3, |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-            proptest::collection::hash_map("[a-z]{1,3}|text|id|name|function|index|message", inner, 0..3)
-                .prop_map(|map| Value::Object(map.into_iter().collect())),
-        ]
-    })
-}
-
 const FIELDS: [&str; 24] = [
     "",
     "/choices",
