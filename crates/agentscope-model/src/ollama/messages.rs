@@ -3,8 +3,8 @@
 use super::encode::Body;
 use crate::{
     conversation::{
-        Answered, Content, NOTHING_TO_SAY, Part, Place, Turn, WriteTurns, arguments, in_order, joined,
-        write_turns,
+        Answered, CallIds, Content, NOTHING_TO_SAY, Part, Place, Turn, WriteTurns, arguments, in_order,
+        joined, write_turns,
     },
     http::Ask,
 };
@@ -21,7 +21,8 @@ impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let body = self.0;
         let seq = serializer.serialize_seq(None)?;
-        let mut writer = Writer { seq, ask: body.0, calls: Vec::new(), is_empty: true };
+        let mut writer =
+            Writer { seq, ask: body.0, calls: Vec::new(), ids: CallIds::default(), is_empty: true };
         write_turns(&body.0, &mut writer)?;
         if writer.is_empty {
             return Err(S::Error::custom(NOTHING_TO_SAY));
@@ -42,8 +43,9 @@ impl Serialize for Messages<'_> {
 struct Writer<'a, S> {
     seq: S,
     ask: Ask<'a>,
-    /// The ids of the last calls.
+    /// The ids of the last calls, and those of all calls on the wire.
     calls: Vec<&'a str>,
+    ids: CallIds<'a>,
     is_empty: bool,
 }
 
@@ -93,19 +95,19 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
             })
         };
         self.calls = calls().map(|call| &*call.id).collect();
-        let wire_call = |call: &'a agentscope_core::ToolCall| WireCall {
-            id: &call.id,
+        let tool_calls = calls().map(|call| WireCall {
+            id: self.ids.call(&call.id),
             kind: "function",
             function: Called {
                 name: self.ask.tool_name(&call.name),
                 arguments: serde_json::from_str(arguments(call)).unwrap_or_default(),
             },
-        };
+        });
         let wire = Wire {
             role: "assistant",
             content: joined(texts).unwrap_or_default(),
             thinking: joined(thoughts),
-            tool_calls: calls().map(wire_call).collect(),
+            tool_calls: tool_calls.collect(),
             ..Wire::default()
         };
         // Thoughts alone are no message.
@@ -114,7 +116,7 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
 
     fn result(&mut self, result: Answered<'a>) -> Result<(), S::Error> {
         let tool_name = Some(self.ask.tool_name(result.name));
-        let tool_call_id = Some(result.id).filter(|id| !id.is_empty());
+        let tool_call_id = Some(self.ids.result(result.id));
         self.put(&Wire { role: "tool", tool_call_id, content: result.text, tool_name, ..Wire::default() })
     }
 
@@ -132,7 +134,7 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
 struct Wire<'a> {
     role: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tool_call_id: Option<&'a str>,
+    tool_call_id: Option<Cow<'a, str>>,
     content: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     thinking: Option<Cow<'a, str>>,
@@ -146,8 +148,7 @@ struct Wire<'a> {
 
 #[derive(Serialize)]
 struct WireCall<'a> {
-    #[serde(skip_serializing_if = "str::is_empty")]
-    id: &'a str,
+    id: Cow<'a, str>,
     #[serde(rename = "type")]
     kind: &'static str,
     function: Called<'a>,

@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     http::{
         Framing,
-        testing::{decoded, decoded_whole},
+        testing::{any_json, decoded, decoded_whole},
     },
     ollama::SERVICE,
 };
@@ -193,24 +193,6 @@ fn a_letter_that_is_torn_in_two_is_one_again() {
     assert_eq!(stream([&bytes[..]]).map(joined).unwrap()[0], text(0, "a🌍!"));
     let cut = &br#"{"message": {"content": "a\ud83c"#[..];
     assert_eq!(stream([cut]).unwrap_err().kind(), ErrorKind::Unavailable);
-}
-
-/// Any JSON in place of any field of a line.
-fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        "[a-z{}\"]{0,4}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(2, 6, 3, |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-            proptest::collection::hash_map("[a-z]{1,3}|content|function|name|error|done", inner, 0..3)
-                .prop_map(|map| Value::Object(map.into_iter().collect())),
-        ]
-    })
 }
 
 const FIELDS: [&str; 13] = [

@@ -14,7 +14,7 @@ proptest! {
             return Ok(());
         };
         let messages = body["messages"].as_array().unwrap();
-        let mut at = 0;
+        let (mut at, mut ids) = (0, Vec::new());
         while let Some(message) = messages.get(at) {
             at += 1;
             let role = message["role"].as_str().unwrap();
@@ -34,7 +34,9 @@ proptest! {
                 prop_assert!(call["function"]["arguments"].is_object());
             }
             at += calls.len();
+            ids.extend(calls.iter().map(|call| &call["id"]));
         }
+        prop_assert!(count(ids.into_iter()).values().all(|count| *count == 1), "an id is there once: {body:#}");
         let text = body.to_string();
         for word in words {
             prop_assert!(text.contains(word), "{word} is lost: {body:#}");
