@@ -96,6 +96,17 @@ pub(crate) struct Answered<'a> {
     pub(crate) result: Option<&'a ToolResult>,
 }
 
+/// The results in the order of their calls; they come in that in which the tools ended.
+pub(crate) fn in_order<'a>(calls: &[&str], results: Vec<Answered<'a>>) -> Vec<Answered<'a>> {
+    let mut results: Vec<_> = results.into_iter().map(Some).collect();
+    let of_calls = calls
+        .iter()
+        .filter_map(|id| results.iter_mut().find(|it| it.as_ref().is_some_and(|it| it.id == *id))?.take());
+    let mut ordered: Vec<_> = of_calls.collect();
+    ordered.extend(results.into_iter().flatten());
+    ordered
+}
+
 impl<'a> Answered<'a> {
     /// The result with its images in place; its words alone, as one text, where it has none that are shown.
     pub(crate) fn parts(&self, ask: &Ask<'a>) -> Vec<Part<'a>> {

@@ -9,12 +9,15 @@ mod wire;
 
 use crate::{
     conversation::{ImagesOfResults, Manners},
-    http::{Ask, Auth, Decode, Format, Peer, Service, Settings, http_chat_model, with_path, written},
+    http::{
+        Ask, Auth, Counting, Decode, Format, Peer, Service, Settings, http_chat_model, with_path, written,
+    },
 };
 use agentscope_core::Result;
 use agentscope_net::Url;
 use decode::Decoder;
 use encode::{Body, THINKING};
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -35,6 +38,8 @@ http_chat_model! {
     ///   `safetySettings`. Those within `generationConfig` and `toolConfig` are merged with what is there, as in
     ///   `.body("generationConfig", json!({"topK": 40}))`, and those of `tools` come behind the tools that are there, as in
     ///   `.body("tools", json!([{"googleSearch": {}}]))`.
+    ///
+    /// [`count_tokens`](agentscope_core::ChatModel::count_tokens) has Gemini count them.
     ///
     /// It asks again where that may help, as [`OpenAIChatModel`](crate::OpenAIChatModel) does; so it does where Gemini says that the
     /// model has written a call that nobody can read (`MALFORMED_FUNCTION_CALL`).
@@ -169,9 +174,7 @@ impl Format for Gemini {
     }
 
     fn address(&self, base: Url, model: &str, stream: bool) -> Url {
-        let folder = if model.contains('/') { "" } else { "models/" };
-        let method = if stream { "streamGenerateContent" } else { "generateContent" };
-        let mut url = with_path(base, &format!("/{folder}{model}:{method}"));
+        let mut url = method(base, model, if stream { "streamGenerateContent" } else { "generateContent" });
         if stream && !url.query_pairs().any(|(name, _)| name == "alt") {
             url.query_pairs_mut().append_pair("alt", "sse");
         }
@@ -182,9 +185,42 @@ impl Format for Gemini {
         written(ask, &Body::of(ask, self.0))
     }
 
+    fn counting(&self, base: Url, model: &str) -> Option<Counting> {
+        Some(Counting { url: method(base, model, "countTokens"), field: "totalTokens" })
+    }
+
+    fn encode_counted(&self, ask: &Ask<'_>) -> Result<Vec<u8>> {
+        let model = named(ask.model());
+        written(ask, &Counted { generate_content_request: Request { model, body: Body::of(ask, self.0) } })
+    }
+
     fn decoder(&self, peer: Peer, _: &Ask<'_>) -> Box<dyn Decode> {
         Box::new(Decoder::new(peer))
     }
+}
+
+/// The address of a method of a model.
+fn method(base: Url, model: &str, method: &str) -> Url {
+    with_path(base, &format!("/{}:{method}", named(model)))
+}
+
+/// The model with the folder that it is in.
+fn named(model: &str) -> String {
+    if model.contains('/') { model.to_owned() } else { format!("models/{model}") }
+}
+
+/// A request whose tokens are counted.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Counted<'a> {
+    generate_content_request: Request<'a>,
+}
+
+#[derive(Serialize)]
+struct Request<'a> {
+    model: String,
+    #[serde(flatten)]
+    body: Body<'a>,
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod image;
 mod json_call;
 mod keys;
 mod nearest;
+mod ollama;
 mod openai;
 #[cfg(any(feature = "embedding", feature = "image"))]
 mod picture;
@@ -36,10 +37,11 @@ pub use embedding::{
     CachedEmbedder, DashScopeMultiModalEmbedding, DashScopeTextEmbedding, GeminiTextEmbedding,
     OllamaTextEmbedding, OpenAITextEmbedding, VectorCache, embedder_from_spec,
 };
-pub use gemini::GeminiChatModel;
 
+pub use gemini::GeminiChatModel;
 #[cfg(feature = "image")]
 pub use image::{DashScopeImageModel, OpenAIImageModel, fetch_image, save_image};
+pub use ollama::OllamaChatModel;
 pub use openai::{OpenAIChatModel, Provider};
 pub use post_api::PostApiChatModel;
 pub use resilience::{

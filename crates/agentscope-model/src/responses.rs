@@ -97,6 +97,7 @@ static MANNERS: Manners = Manners {
     system_anywhere: true,
     media_in_order: false,
     images_of_results: ImagesOfResults::InPlace,
+    ..Manners::COMMON
 };
 
 impl Format for Responses {

@@ -1,8 +1,8 @@
 //! Models by a line of configuration.
 
 use crate::{
-    AnthropicChatModel, DashScopeChatModel, GeminiChatModel, OpenAIChatModel, OpenAIResponseModel, Provider,
-    configs,
+    AnthropicChatModel, DashScopeChatModel, GeminiChatModel, OllamaChatModel, OpenAIChatModel,
+    OpenAIResponseModel, Provider, configs,
     http::{HttpChatModel, Settings},
     nearest::nearest,
 };
@@ -93,6 +93,7 @@ const FORMATS: &[(&str, fn(&str) -> Arc<Settings>)] = &[
     ("anthropic", |model| AnthropicChatModel::new(model).0),
     ("responses", |model| OpenAIResponseModel::new(model).0),
     ("gemini", |model| GeminiChatModel::new(model).0),
+    ("ollama", |model| OllamaChatModel::new(model).0),
     ("dashscope-native", |model| DashScopeChatModel::new(model).0),
 ];
 

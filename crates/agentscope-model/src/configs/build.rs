@@ -6,8 +6,8 @@ use super::{
     fields::named,
 };
 use crate::{
-    AnthropicChatModel, DashScopeChatModel, GeminiChatModel, OpenAIChatModel, OpenAIResponseModel,
-    PostApiChatModel, Provider, RetryPolicy,
+    AnthropicChatModel, DashScopeChatModel, GeminiChatModel, OllamaChatModel, OpenAIChatModel,
+    OpenAIResponseModel, PostApiChatModel, Provider, RetryPolicy,
     http::{HttpChatModel, Settings},
     keys::{Environment, is_placeholder, key_fault, key_hint},
 };
@@ -53,11 +53,12 @@ fn model_of(config: &ModelConfig, connection: &Connection) -> Result<Arc<Setting
         Api::ZhipuAi => chat(Provider::Zhipu),
         Api::Yi => chat(Provider::Yi),
         Api::Responses => Ok(OpenAIResponseModel::new(name).0),
+        Api::Ollama => Ok(OllamaChatModel::new(name).0),
         Api::Gemini => Ok(GeminiChatModel::new(name).0),
         Api::Anthropic => Ok(AnthropicChatModel::new(name).0),
         Api::DashScopeNative => Ok(DashScopeChatModel::new(name).0),
         Api::PostApi => Ok(post_api(config)),
-        Api::Ollama | Api::OllamaGenerate => {
+        Api::OllamaGenerate => {
             let message = format!(
                 "models of the type `{}` are not part of this version: use one that speaks the API of OpenAI, such as \
                  `openai_chat` with a `base_url`",

@@ -6,7 +6,7 @@ use super::{
     part::{WirePart, response},
 };
 use crate::{
-    conversation::{Answered, NOTHING_TO_SAY, Turn, WriteTurns, write_turns},
+    conversation::{CallIds, NOTHING_TO_SAY, Turn, WriteTurns, in_order, write_turns},
     http::Ask,
 };
 use agentscope_core::ContentBlock;
@@ -82,7 +82,15 @@ impl Serialize for Contents<'_> {
             seq.serialize_element(&Content { role: "user", parts: &body.opening.system })?;
             return seq.end();
         }
-        let mut writer = Writer { seq, body, role: "", parts: Vec::new(), calls: Vec::new(), begun: false };
+        let mut writer = Writer {
+            seq,
+            body,
+            role: "",
+            parts: Vec::new(),
+            calls: Vec::new(),
+            ids: CallIds::default(),
+            begun: false,
+        };
         write_turns(&body.ask, &mut writer)?;
         writer.flush()?;
         writer.seq.end()
@@ -101,8 +109,9 @@ struct Writer<'a, S> {
     /// Who speaks, and what is said so far.
     role: &'static str,
     parts: Vec<WirePart<'a>>,
-    /// The ids of the last calls.
+    /// The ids of the last calls, and those of all calls on the wire.
     calls: Vec<&'a str>,
+    ids: CallIds<'a>,
     /// Something was written.
     begun: bool,
 }
@@ -125,11 +134,18 @@ impl<'a, S: SerializeSeq> WriteTurns<'a> for Writer<'a, S> {
                         _ => None,
                     })
                     .collect();
-                self.say("model", own_parts(&body.ask, body.series, blocks))
+                let mut parts: Vec<_> = own_parts(&body.ask, body.series, blocks).collect();
+                let ids = parts.iter_mut().filter_map(WirePart::call_id);
+                for (id, own) in ids.zip(&self.calls) {
+                    *id = self.ids.call(own);
+                }
+                self.say("model", parts.into_iter())
             }
             Turn::Results(results) => {
-                let results = in_order(&self.calls, results);
-                self.say("user", results.into_iter().map(|it| response(&body.ask, it)))
+                let results = in_order(&self.calls, results).into_iter();
+                let ids = &mut self.ids;
+                let parts: Vec<_> = results.map(|it| response(&body.ask, ids.result(it.id), it)).collect();
+                self.say("user", parts.into_iter())
             }
         }
     }
@@ -185,14 +201,3 @@ fn own_parts<'a>(
 
 /// The signature of a call that another model made, as Google's documentation has it.
 const NO_SIGNATURE: &str = "skip_thought_signature_validator";
-
-/// The results in the order of their calls; they come in that in which the tools ended.
-fn in_order<'a>(calls: &[&str], results: Vec<Answered<'a>>) -> Vec<Answered<'a>> {
-    let mut results: Vec<_> = results.into_iter().map(Some).collect();
-    let of_calls = calls
-        .iter()
-        .filter_map(|id| results.iter_mut().find(|it| it.as_ref().is_some_and(|it| it.id == *id))?.take());
-    let mut ordered: Vec<_> = of_calls.collect();
-    ordered.extend(results.into_iter().flatten());
-    ordered
-}

@@ -16,11 +16,33 @@ pub(super) const SIGNATURE: &str = "thought_signature";
 const UNKNOWN: &str = "application/octet-stream";
 
 pub(super) enum WirePart<'a> {
-    Text { text: Cow<'a, str>, thought: bool, signature: Option<&'a str> },
-    Inline { media_type: &'a str, data: &'a str, signature: Option<&'a str> },
-    File { media_type: &'a str, uri: &'a str },
-    Call { id: &'a str, name: Cow<'a, str>, args: Map, signature: Option<&'a str> },
-    Response { id: &'a str, name: Cow<'a, str>, key: &'static str, text: Cow<'a, str>, images: Vec<Self> },
+    Text {
+        text: Cow<'a, str>,
+        thought: bool,
+        signature: Option<&'a str>,
+    },
+    Inline {
+        media_type: &'a str,
+        data: &'a str,
+        signature: Option<&'a str>,
+    },
+    File {
+        media_type: &'a str,
+        uri: &'a str,
+    },
+    Call {
+        id: Cow<'a, str>,
+        name: Cow<'a, str>,
+        args: Map,
+        signature: Option<&'a str>,
+    },
+    Response {
+        id: Cow<'a, str>,
+        name: Cow<'a, str>,
+        key: &'static str,
+        text: Cow<'a, str>,
+        images: Vec<Self>,
+    },
 }
 
 impl<'a> WirePart<'a> {
@@ -48,6 +70,14 @@ impl<'a> WirePart<'a> {
         }
     }
 
+    /// The id, if it is a call.
+    pub(super) fn call_id(&mut self) -> Option<&mut Cow<'a, str>> {
+        match self {
+            Self::Call { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
     /// What the model has said itself: words, calls and pictures, and the thoughts that are signed.
     pub(super) fn own(ask: &Ask<'a>, block: &'a ContentBlock) -> Option<Self> {
         match block {
@@ -60,7 +90,7 @@ impl<'a> WirePart<'a> {
                 Some(Self::Text { text: thinking.into(), thought: true, signature })
             }
             ContentBlock::ToolCall(call) => Some(Self::Call {
-                id: &call.id,
+                id: (&*call.id).into(),
                 name: tool_name(ask, &call.name),
                 args: serde_json::from_str(arguments(call)).unwrap_or_default(),
                 signature: signature(&call.extra),
@@ -77,13 +107,13 @@ impl<'a> WirePart<'a> {
 }
 
 /// What came of a call.
-pub(super) fn response<'a>(ask: &Ask<'a>, answered: Answered<'a>) -> WirePart<'a> {
+pub(super) fn response<'a>(ask: &Ask<'a>, id: Cow<'a, str>, answered: Answered<'a>) -> WirePart<'a> {
     let is_in_place = ask.manners.images_of_results == ImagesOfResults::InPlace && ask.sees();
     let output = answered.result.filter(|_| is_in_place).map(|it| it.output.as_slice()).unwrap_or_default();
     let images = output.iter().filter_map(|block| Part::image_of_result(ask, block));
     let succeeded = answered.result.is_some_and(|it| it.state == ToolState::Success);
     WirePart::Response {
-        id: answered.id,
+        id,
         name: tool_name(ask, answered.name),
         key: if succeeded { "output" } else { "error" },
         text: answered.text,
@@ -165,7 +195,6 @@ struct Blob<'a> {
 
 #[derive(Serialize)]
 struct Called<'a> {
-    #[serde(skip_serializing_if = "str::is_empty")]
     id: &'a str,
     name: &'a str,
     args: &'a Map,
@@ -173,7 +202,6 @@ struct Called<'a> {
 
 #[derive(Serialize)]
 struct Responded<'a, 'b> {
-    #[serde(skip_serializing_if = "str::is_empty")]
     id: &'b str,
     name: &'b str,
     response: Value,

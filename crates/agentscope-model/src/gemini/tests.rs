@@ -258,6 +258,29 @@ fn the_address_names_the_model_and_the_method() {
 }
 
 #[test]
+fn tokens_are_counted_of_the_whole_request() {
+    let counting = Gemini(Series::Old).counting(Url::parse("https://h/v1beta").unwrap(), "m").unwrap();
+    assert_eq!(counting.url.as_str(), "https://h/v1beta/models/m:countTokens");
+    let req = with_tools(ToolChoice::Auto);
+    let (extra, media, card) = (Map::new(), Default::default(), agentscope_core::ModelCard::new("m"));
+    let ask = Ask {
+        req: &req,
+        card: &card,
+        manners: &OLD,
+        extra: &extra,
+        media: &media,
+        stream: true,
+        at_home: true,
+        free_choice: false,
+    };
+    let counted = Gemini(Series::Old).encode_counted(&ask).unwrap();
+    let counted: Value = serde_json::from_slice(&counted).unwrap();
+    let mut expected = json!({"model": "models/m"});
+    expected.as_object_mut().unwrap().extend(body(&req).as_object().unwrap().clone());
+    assert_eq!(counted, json!({"generateContentRequest": expected}));
+}
+
+#[test]
 fn thinking_is_asked_for_and_told() {
     let of = |model: GeminiChatModel| model.0.extra.get(THINKING).cloned().unwrap();
     let model = || GeminiChatModel::new("gemini-2.5-pro");

@@ -86,6 +86,7 @@ impl Answer {
                 Phase::Read(..) => self.read().await,
             };
             if let Err(error) = done {
+                let error = self.model.format.advised(error, &self.model.card.name);
                 self.phase = Phase::Failed(self.model.without_secrets(error));
             }
         }

@@ -2,7 +2,7 @@
 
 use super::{fault::Peer, media::Inlined, service::Service};
 use crate::{conversation::Manners, post_api::PostApi};
-use agentscope_core::{Map, ModelCard, ModelDelta, ModelRequest, Result};
+use agentscope_core::{Error, Map, ModelCard, ModelDelta, ModelRequest, Result};
 use agentscope_net::Url;
 use serde::ser::SerializeMap;
 use serde_json::Value;
@@ -59,6 +59,11 @@ pub(crate) trait Format: fmt::Debug + Send + Sync + 'static {
     /// Those of [`encode`](Self::encode).
     fn encode_counted(&self, ask: &Ask<'_>) -> Result<Vec<u8>> {
         self.encode(ask)
+    }
+
+    /// An error with what else a user of this API can do about it.
+    fn advised(&self, error: Error, _model: &str) -> Error {
+        error
     }
 
     /// Reads the answer to `ask` that `peer` gives.
@@ -212,7 +217,7 @@ fn merge(into: &mut Value, from: &Value) {
 /// # Errors
 /// [`ErrorKind::InvalidInput`](agentscope_core::ErrorKind) if it cannot be written.
 pub(crate) fn written(ask: &Ask<'_>, body: &impl serde::Serialize) -> Result<Vec<u8>> {
-    use agentscope_core::{Error, ErrorKind};
+    use agentscope_core::ErrorKind;
     // Most messages are short; room for them spares most of the copies of a growing buffer.
     let mut bytes = Vec::with_capacity(1024 + 256 * ask.req.messages.len());
     serde_json::to_writer(&mut bytes, body).map_err(|error| {

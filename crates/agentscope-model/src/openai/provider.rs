@@ -267,7 +267,7 @@ static OTHER: Ways = COMMON;
 
 impl Provider {
     /// Those that a spec can name.
-    pub(crate) const NAMED: [Self; 13] = [
+    pub(crate) const NAMED: [Self; 12] = [
         Self::OpenAi,
         Self::Azure,
         Self::DashScope,
@@ -278,7 +278,6 @@ impl Provider {
         Self::Yi,
         Self::HuggingFace,
         Self::ModelScope,
-        Self::Ollama,
         Self::Vllm,
         Self::FastChat,
     ];

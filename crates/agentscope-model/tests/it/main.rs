@@ -17,6 +17,7 @@ mod embedding;
 #[cfg(feature = "embedding")]
 mod embedding_cache;
 mod formats;
+mod gemini_and_ollama;
 #[cfg(feature = "image")]
 mod image;
 mod interleaved;

@@ -3,7 +3,7 @@ use crate::{
     gemini::SERVICE,
     http::{
         Framing,
-        testing::{decoded, decoded_whole},
+        testing::{any_json, decoded, decoded_whole},
     },
 };
 use proptest::prelude::*;
@@ -278,24 +278,6 @@ fn a_letter_that_is_torn_in_two_is_one_again() {
     };
     let bytes = piece("a\\ud83c", "") + &piece("\\udf0d!", ", \"finishReason\": \"STOP\"");
     assert_eq!(stream([bytes.as_bytes()]).unwrap()[0], text(0, "a🌍!"));
-}
-
-/// Any JSON in place of any field of a chunk.
-fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        "[a-z{}\"]{0,4}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(2, 6, 3, |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-            proptest::collection::hash_map("[a-z]{1,3}|text|parts|name|args|error|finishReason", inner, 0..3)
-                .prop_map(|map| Value::Object(map.into_iter().collect())),
-        ]
-    })
 }
 
 const FIELDS: [&str; 18] = [

@@ -47,6 +47,8 @@ proptest! {
             }
         }
         prop_assert!(named(&contents[0], "functionResponse").is_empty());
+        let ids = count(contents.iter().flat_map(|it| named(it, "functionCall")).map(|call| &call["id"]));
+        prop_assert!(ids.values().all(|count| *count == 1), "an id is there once: {ids:?}");
         let text = body.to_string();
         for word in words {
             prop_assert!(text.contains(word), "{word} is lost: {body:#}");
