@@ -189,15 +189,17 @@ async fn the_whole_stack_adds_nothing_to_an_answer() {
 #[tokio::test(start_paused = true)]
 async fn layers_pass_on_the_card_and_the_tokens_of_the_model() {
     let card = ModelCard::new("m").context_size(1234).native_output_schema();
+    let stage = Stage::with_card(card.clone(), [fine()]);
     let model = stack(
-        &Stage::with_card(card.clone(), [fine()]),
+        &stage,
         &LAYERS,
         &Stage::with_card(card.clone(), [fine()]),
         1000,
     );
     assert_eq!(*model.card(), card);
-    let req = request(&"four".repeat(100));
-    assert_eq!((model.estimate_tokens(&req), model.count_tokens(&req).await.unwrap()), (104, 104));
+    let req = request(&"four ".repeat(100));
+    let tokens = stage.estimate_tokens(&req);
+    assert_eq!((model.estimate_tokens(&req), model.count_tokens(&req).await.unwrap()), (tokens, tokens));
 }
 
 #[tokio::test(start_paused = true)]
