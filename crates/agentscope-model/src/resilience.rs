@@ -14,7 +14,7 @@ mod rate_limit;
 pub(crate) mod retry;
 mod retry_budget;
 mod timeouts;
-mod tried;
+pub(crate) mod tried;
 mod window;
 
 pub use cache::{AnswerCache, AnswerStore, Cached, DirectoryAnswers, MemoryAnswers};
