@@ -14,7 +14,7 @@ mod rate_limit;
 pub(crate) mod retry;
 mod retry_budget;
 mod timeouts;
-mod tried;
+pub(crate) mod tried;
 mod window;
 
 pub use cache::{AnswerCache, AnswerStore, Cached, DirectoryAnswers, MemoryAnswers};
@@ -64,8 +64,8 @@ pub type Resilient<M> = Retry<CircuitBreaker<ConcurrencyLimit<Timeouts<M>>>>;
 /// # let spare = model_fn(ModelCard::new("spare"), |_| async { Ok("ok") });
 /// let model = served
 ///     .timeouts(TimeLimits::default())            // waiting in line is no silence of the model
+///     .rate_limit(RateLimiter::requests(500))     // counts each request in the minute in which it is sent
 ///     .concurrency_limit(64)
-///     .rate_limit(RateLimiter::requests(500))     // counts each request that is sent
 ///     .circuit_breaker(Circuit::default())        // an open circuit takes no place in line
 ///     .hedge(Duration::from_secs(5))
 ///     .retry(RetryPolicy::default())

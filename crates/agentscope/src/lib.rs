@@ -12,7 +12,7 @@ pub use agentscope_tool as tool;
 /// All that most programs need: `use agentscope::prelude::*;`.
 pub mod prelude {
     #[cfg(feature = "model")]
-    pub use crate::model;
+    pub use crate::model::{self, ChatModelExt};
     pub use crate::tool;
     #[cfg(feature = "console")]
     pub use agentscope_agent::console;

@@ -23,8 +23,8 @@ impl StdError for Tried {
     }
 }
 
-/// The error, telling that it was asked so many times.
-pub(super) fn tell(error: Error, times: u32) -> Error {
+/// The error, telling that it was asked so many times: a retry around it counts them as its own.
+pub(crate) fn tell(error: Error, times: u32) -> Error {
     if times < 2 {
         return error;
     }

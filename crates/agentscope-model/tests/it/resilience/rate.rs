@@ -63,8 +63,6 @@ proptest! {
             let within = times[at..].iter().take_while(|other| **other - *time < MINUTE).count() as u64;
             prop_assert!(within <= limit, "{} of {} in a minute", within, limit);
         }
-        // And nobody waits where there is room: a full minute lies before each request that did not go when it came.
-        prop_assert!(!times.is_empty());
     }
 }
 

@@ -4,13 +4,13 @@ use super::stage::{Stage, Step, away, deltas, fail, fine, finish, request, secs,
 use agentscope_agent::ReActAgent;
 use agentscope_core::{
     AgentExt, ChatModel, Context, Error, ErrorKind, Finish, FinishReason, ModelCard, ModelDelta,
-    ModelRequest, Result, model_fn, testing::conformance,
+    ModelRequest, ModelStream, Result, model_fn, testing::conformance,
 };
 use agentscope_model::{
     ANSWERED_BY, ChatModelExt, Circuit, ConcurrencyLimiter, MemoryAnswers, RateLimiter, RetryPolicy,
     TimeLimits,
 };
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use proptest::{collection::vec, prelude::*, sample::select};
 use std::{sync::Arc, time::Duration};
 
@@ -184,6 +184,53 @@ async fn the_whole_stack_adds_nothing_to_an_answer() {
     let model = stack(&Stage::new([script.clone()]), &LAYERS, &Stage::new([fine()]), 1000);
     let answer = model.call(request("hi"), Context::new()).collect().await;
     assert_eq!(whole(answer), deltas(&script));
+}
+
+/// A layer of someone else, which shouts.
+struct Loud<M>(M);
+
+impl<M: ChatModel> ChatModel for Loud<M> {
+    fn card(&self) -> &ModelCard {
+        self.0.card()
+    }
+    fn call(&self, req: ModelRequest, cx: Context) -> ModelStream {
+        let loud = |piece: Result<ModelDelta>| match piece {
+            Ok(ModelDelta::Text { block, delta }) => {
+                Ok(ModelDelta::Text { block, delta: delta.to_uppercase() })
+            }
+            other => other,
+        };
+        Box::pin(self.0.call(req, cx).map(loud))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_of_someone_else_sees_all_pieces_between_ours() {
+    let script = [text("a"), Step::Yield, text("b"), text("c"), usage(1, 1), finish()];
+    let stage = Stage::new([script.to_vec()]);
+    let within = stage.resilient().fallback(Stage::new([fine()]));
+    let model = Loud(Loud(within).retry(RetryPolicy::default()).concurrency_limit(1)).resilient();
+    for _ in 0..3 {
+        let answer = whole(model.call(request("hi"), Context::new()).collect().await);
+        assert_eq!(answer.iter().map(words).collect::<String>(), "ABC");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn layers_with_nothing_more_to_do_are_gone_and_what_they_hold_stays_held() {
+    let limiter = ConcurrencyLimiter::new(1);
+    let stage = Stage::new([vec![text("a"), text("b"), usage(1, 1), finish()]]);
+    let layers = stage.retry(RetryPolicy::default()).hedge(secs(1)).concurrency_limit(limiter.clone());
+    let model = layers.fallback(Stage::new([fine()])).timeouts(TimeLimits::default());
+    let req = request("hi");
+    let msg = Arc::downgrade(&req.messages[0]);
+    let mut answer = model.call(req, Context::new());
+    answer.next().await.unwrap().unwrap();
+    assert_eq!(msg.strong_count(), 1, "the model has it, and nobody keeps it to ask again");
+    let mut next = Stage::new([fine()]).concurrency_limit(limiter).call(request("hi"), Context::new());
+    assert!(next.next().now_or_never().is_none(), "the place is still taken");
+    assert_eq!(answer.count().await, 3);
+    assert!(next.next().now_or_never().is_some());
 }
 
 #[tokio::test(start_paused = true)]
