@@ -19,4 +19,6 @@ mod said;
 mod sdk;
 #[path = "../server/server.rs"]
 mod server;
+mod server_formats;
+mod server_refusals;
 mod server_tests;

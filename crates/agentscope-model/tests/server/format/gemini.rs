@@ -231,7 +231,15 @@ fn chunk(said: &Said<'_>, parts: Value, finish: Option<(Value, Value)>, usage: b
 /// A part as a whole answer has it. The first call is signed where there were thoughts.
 fn whole(said: &Said<'_>, at: usize, part: &Part) -> Option<Value> {
     Some(match part {
-        Part::Text(text) => json!({"text": text}),
+        Part::Text(text) => {
+            let mut part = json!({"text": text});
+            let thoughts = said.thoughts();
+            let calls = said.parts.iter().any(|part| matches!(part, Part::Call { .. }));
+            if !thoughts.is_empty() && !calls {
+                part["thoughtSignature"] = signature(&thoughts).into();
+            }
+            part
+        }
         Part::Reasoning(_, text) => json!({"text": text, "thought": true}),
         Part::Call { name, arguments, .. } => {
             let arguments: Value = serde_json::from_str(arguments).ok()?;
