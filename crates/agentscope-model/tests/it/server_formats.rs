@@ -326,3 +326,17 @@ fn an_error_in_a_stream_follows_what_was_said() {
         assert!(told, "{}: {last}", format.name);
     }
 }
+
+#[test]
+fn a_service_of_ones_own_takes_messages_and_answers_in_json() {
+    let server = Server::start(scenario);
+    for field in ["messages", "inputs"] {
+        let body = json!({field: [{"role": "user", "content": "hello"}], "temperature": 0.5});
+        let (text, _) = read(send(&server, &post("/generate", "accept: */*", &body)));
+        let answer: Value = serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap();
+        let place = "/data/response/choices/0/message/content";
+        assert_eq!(answer.pointer(place), Some(&json!("Grüße, 你好, 👍🏽")), "{text}");
+    }
+    let (text, _) = read(send(&server, &post("/generate", "accept: */*", &json!({"inputs": []}))));
+    assert!(text.starts_with("HTTP/1.1 400"), "{text}");
+}

@@ -1,7 +1,7 @@
 //! What the test server refuses in each format, and why, in the provider's words.
 
 use crate::{
-    server::{Answer, Server},
+    server::{Answer, Server, scenario},
     server_formats::{ALL, Spoken},
     server_tests::{post, read, send},
 };
@@ -217,6 +217,43 @@ fn responses_are_asked_by_their_rules() {
             ("/text", json!({"format": {"type": "json_schema", "json_schema": {}}}), "text.format.name"),
         ],
     );
+}
+
+#[test]
+fn a_thought_that_was_not_stored_comes_back_encrypted_or_not_at_all() {
+    let (format, server) = (format("responses"), Server::start(Answer::text("well")));
+    let thought = json!({"type": "reasoning", "id": "rs_1", "summary": []});
+    let call = json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"});
+    let output = json!({"type": "function_call_output", "call_id": "c", "output": "x"});
+    let mut body = format.hello("hi");
+    body["input"] = json!([thought, call, output]);
+    assert_eq!(format.ask(&server, &body, false).0, 200);
+    body["store"] = false.into();
+    let (status, answer) = format.ask(&server, &body, false);
+    assert_eq!(status, 400);
+    assert!(answer.contains("Items are not persisted"), "{answer}");
+}
+
+#[test]
+fn the_third_gemini_wants_its_signature_back() {
+    let server = Server::start(scenario);
+    let ask = |contents: Value| {
+        let body = json!({"contents": contents});
+        read(send(&server, &post("/v1beta/models/gemini-3-pro:generateContent", "x-goog-api-key: k", &body)))
+            .0
+    };
+    let user = json!({"role": "user", "parts": [{"text": "compare"}]});
+    let answer = ask(json!([user]));
+    let answer: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let mut said = answer["candidates"][0]["content"].clone();
+    let result = json!({"functionResponse": {"name": "get_weather", "response": {"output": "sunny"}}});
+    let results = json!({"role": "user", "parts": [result, result]});
+    assert!(ask(json!([user, said, results])).starts_with("HTTP/1.1 200"));
+    let signed = said["parts"][0].as_object_mut().unwrap();
+    signed.insert("thoughtSignature".to_owned(), "skip_thought_signature_validator".into());
+    assert!(ask(json!([user, said, results])).starts_with("HTTP/1.1 200"));
+    said["parts"][0].as_object_mut().unwrap().remove("thoughtSignature");
+    assert!(ask(json!([user, said, results])).contains("missing a thought_signature"));
 }
 
 #[test]
