@@ -33,6 +33,8 @@ mod said;
 mod sdk;
 #[path = "../server/server.rs"]
 mod server;
+mod server_formats;
+mod server_refusals;
 mod server_tests;
 #[cfg(feature = "tiktoken")]
 mod tokens;

@@ -61,3 +61,8 @@ fn the_sdk_raises_its_own_exceptions_for_responses() {
 fn the_sdk_finds_the_way_by_azures_paths() {
     sdk("azure");
 }
+
+#[test]
+fn the_sdk_reads_what_was_built_after_the_reference() {
+    sdk("references");
+}

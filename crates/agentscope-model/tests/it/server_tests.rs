@@ -11,10 +11,15 @@ use std::{
 
 /// The bytes of a chat request that is the last of its connection.
 fn http(body: &Value) -> String {
+    post("/v1/chat/completions", "authorization: Bearer k", body)
+}
+
+/// The bytes of a request that is the last of its connection.
+pub(crate) fn post(path: &str, headers: &str, body: &Value) -> String {
     let body = body.to_string();
     format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer k\r\ncontent-type: \
-         application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST {path} HTTP/1.1\r\nhost: x\r\n{headers}\r\ncontent-type: application/json\r\nconnection: \
+         close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
 }
@@ -28,14 +33,14 @@ fn hi(stream: bool) -> Value {
     body
 }
 
-fn send(server: &Server, request: &str) -> TcpStream {
+pub(crate) fn send(server: &Server, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     stream
 }
 
 /// All that comes, and how it ends.
-fn read(mut stream: TcpStream) -> (String, io::Result<()>) {
+pub(crate) fn read(mut stream: TcpStream) -> (String, io::Result<()>) {
     let mut bytes = Vec::new();
     let ended = stream.read_to_end(&mut bytes).map(|_| ());
     (String::from_utf8_lossy(&bytes).into_owned(), ended)

@@ -1,5 +1,6 @@
 """What the official SDK of Anthropic makes of our test server: python anthropic_sdk.py ORIGIN."""
 
+import pathlib
 import sys
 from typing import Literal, Optional
 
@@ -180,6 +181,18 @@ def errors():
     ])
 
 
-for case in [whole, streamed, thinking, tools, parsed, errors]:
+def references():
+    """Each answer built after the reference is read, or is an error where its name says so."""
+    for path in sorted((pathlib.Path(__file__).parents[2] / "fixtures/reference/anthropic").glob("*.http")):
+        words = f"reference anthropic/{path.stem}"
+        try:
+            streamed_of(words) if "stream" in path.stem else ask(words)
+            failed = False
+        except anthropic.APIError:
+            failed = True
+        equal((path.stem, failed), (path.stem, "error" in path.stem))
+
+
+for case in [whole, streamed, thinking, tools, parsed, errors, references]:
     case()
 print("ok")

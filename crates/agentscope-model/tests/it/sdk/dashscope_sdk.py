@@ -1,6 +1,7 @@
 """What the SDK of DashScope makes of our test server: python dashscope_sdk.py ORIGIN."""
 
 import logging
+import pathlib
 import sys
 
 import dashscope
@@ -119,6 +120,14 @@ def errors():
     equal(ask("hello", enable_thinking=True).code, "InvalidParameter")
 
 
-for case in [whole, streamed, thinking, tools, media, errors]:
+def references():
+    """Each answer built after the reference is read, or is an error where its name says so."""
+    for path in sorted((pathlib.Path(__file__).parents[2] / "fixtures/reference/dashscope").glob("*.http")):
+        words = f"reference dashscope/{path.stem}"
+        last = streamed_of(words)[-1] if "stream" in path.stem else ask(words)
+        equal((path.stem, bool(last.code)), (path.stem, "error" in path.stem or "inspection" in path.stem))
+
+
+for case in [whole, streamed, thinking, tools, media, errors, references]:
     case()
 print("ok")

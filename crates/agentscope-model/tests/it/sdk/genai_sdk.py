@@ -1,6 +1,7 @@
 """What Google's SDK `google-genai` makes of our test server: python genai_sdk.py ORIGIN."""
 
 import base64
+import pathlib
 import sys
 from typing import Literal
 
@@ -166,6 +167,20 @@ def errors():
             raise AssertionError(f"{more} passes")
 
 
-for case in [whole, streamed, thinking, tools, automatic, parsed, errors]:
+def references():
+    """Each answer built after the reference is read, or is an error where its name says so."""
+    for path in sorted((pathlib.Path(__file__).parents[2] / "fixtures/reference/gemini").glob("*.http")):
+        if path.stem == "array-stream":
+            continue  # the SDK asks for events
+        words = f"reference gemini/{path.stem}"
+        try:
+            chunks(words) if "stream" in path.stem else ask(words)
+            failed = False
+        except failures.APIError:
+            failed = True
+        equal((path.stem, failed), (path.stem, "error" in path.stem))
+
+
+for case in [whole, streamed, thinking, tools, automatic, parsed, errors, references]:
     case()
 print("ok")

@@ -1,6 +1,7 @@
 """What Ollama's SDK makes of our test server: python ollama_sdk.py ORIGIN."""
 
 import base64
+import pathlib
 import sys
 from typing import Literal
 
@@ -126,6 +127,18 @@ def errors():
         raise AssertionError("a format of yaml passes")
 
 
-for case in [whole, streamed, thinking, tools, parsed, errors]:
+def references():
+    """Each answer built after the reference is read, or is an error where its name says so."""
+    for path in sorted((pathlib.Path(__file__).parents[2] / "fixtures/reference/ollama").glob("*.http")):
+        words = f"reference ollama/{path.stem}"
+        try:
+            streamed_of(words) if "stream" in path.stem else ask(words)
+            failed = False
+        except ollama.ResponseError:
+            failed = True
+        equal((path.stem, failed), (path.stem, "error" in path.stem))
+
+
+for case in [whole, streamed, thinking, tools, parsed, errors, references]:
     case()
 print("ok")

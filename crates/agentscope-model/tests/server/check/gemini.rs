@@ -12,6 +12,8 @@ const FIELDS: &str = "contents tools toolConfig safetySettings systemInstruction
 const CONFIG: &str = "stopSequences responseMimeType responseSchema responseJsonSchema responseModalities \
     candidateCount maxOutputTokens temperature topP topK seed presencePenalty frequencyPenalty responseLogprobs \
     logprobs thinkingConfig mediaResolution speechConfig imageConfig enableEnhancedCivicAnswers";
+/// What stands for the signature of a call that another model made, as Google's documentation has it.
+const FOREIGN: &str = "skip_thought_signature_validator";
 /// What a schema of Google's own kind may have, which is less than JSON Schema.
 const SCHEMA: &str = "type format title description nullable enum maxItems minItems properties required minProperties \
     maxProperties minLength maxLength pattern example anyOf propertyOrdering default items minimum maximum";
@@ -230,7 +232,7 @@ fn part(part: &Value, role: &str, path: &str) -> Checked {
     };
     let value = &part[*kind];
     let signature = &part["thoughtSignature"];
-    if !signature.is_null() && !is_signature(string(signature)) {
+    if !signature.is_null() && !is_signature(string(signature)) && signature != FOREIGN {
         return wrong(path, "Corrupted thought signature.");
     }
     let fine = match *kind {

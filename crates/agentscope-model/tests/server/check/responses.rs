@@ -48,7 +48,7 @@ pub(in crate::server) fn check(body: &Value) -> Checked {
     }
     match &body["input"] {
         Value::String(text) if !text.is_empty() => Ok(()),
-        Value::Array(items) if !items.is_empty() => self::items(items),
+        Value::Array(items) if !items.is_empty() => self::items(items, body["store"] != false),
         _ => wrong("input", "Missing required parameter: 'input'."),
     }
 }
@@ -93,7 +93,7 @@ fn tools(body: &Value) -> Checked {
     }
 }
 
-fn items(items: &[Value]) -> Checked {
+fn items(items: &[Value], stored: bool) -> Checked {
     let mut open: Vec<&str> = Vec::new();
     for (at, item) in items.iter().enumerate() {
         let param = format!("input[{at}]");
@@ -151,6 +151,15 @@ fn items(items: &[Value]) -> Checked {
             _ => {
                 if !is_said(&item["id"]) || !item["summary"].is_array() {
                     return wrong(&param, format!("Missing required parameter: '{param}.summary'."));
+                }
+                if !stored && item.get("encrypted_content").is_none() {
+                    let id = string(&item["id"]);
+                    return wrong(
+                        &param,
+                        format!(
+                            "Item with id '{id}' not found. Items are not persisted when `store` is set to false."
+                        ),
+                    );
                 }
                 let content = &item["encrypted_content"];
                 if !content.is_null() && !is_signature(string(content)) {

@@ -89,7 +89,7 @@ impl Format for Anthropic {
                 Part::Raw(bytes) => events.raw(bytes),
                 Part::Data(bytes) => events.send("content_block_delta", bytes),
                 Part::Nothing => events.send("ping", "{\"type\":\"ping\"}"),
-                Part::Error(refused) => events.fail(200, self.refused(refused).1.to_string()),
+                Part::Error(refused) => return events.fail(200, self.refused(refused).1.to_string()),
                 Part::Refusal(_) | Part::Echo | Part::Seen => {}
                 _ => {
                     let Some(block) = blocks.next() else { continue };

@@ -228,17 +228,26 @@ fn chunk(said: &Said<'_>, parts: Value, finish: Option<(Value, Value)>, usage: b
     chunk
 }
 
-/// A part as a whole answer has it. The first call is signed where there were thoughts.
+/// A part as a whole answer has it. The first call is signed where there were thoughts, and by the third generation always.
 fn whole(said: &Said<'_>, at: usize, part: &Part) -> Option<Value> {
     Some(match part {
-        Part::Text(text) => json!({"text": text}),
+        Part::Text(text) => {
+            let mut part = json!({"text": text});
+            let thoughts = said.thoughts();
+            let calls = said.parts.iter().any(|part| matches!(part, Part::Call { .. }));
+            if !thoughts.is_empty() && !calls {
+                part["thoughtSignature"] = signature(&thoughts).into();
+            }
+            part
+        }
         Part::Reasoning(_, text) => json!({"text": text, "thought": true}),
         Part::Call { name, arguments, .. } => {
             let arguments: Value = serde_json::from_str(arguments).ok()?;
             let mut part = json!({"functionCall": {"name": name, "args": arguments}});
             let before = said.parts.iter().take(at).any(|part| matches!(part, Part::Call { .. }));
             let thoughts = said.thoughts();
-            if !thoughts.is_empty() && !before {
+            let signs = !thoughts.is_empty() || model(said.request).starts_with("gemini-3");
+            if signs && !before {
                 part["thoughtSignature"] = signature(&thoughts).into();
             }
             part
