@@ -11,7 +11,7 @@ use crate::{
     message::{Msg, Role},
 };
 use futures_core::{Stream, future::BoxFuture};
-use futures_util::StreamExt;
+use futures_util::FutureExt;
 use queue::Shared;
 use std::{
     any::Any,
@@ -357,7 +357,7 @@ impl Probe {
 
 /// A stream of the items that a future gives.
 pub(crate) fn later<T: Send>(items: impl Future<Output = Vec<T>> + Send) -> impl Stream<Item = T> + Send {
-    futures_util::stream::once(items).flat_map(futures_util::stream::iter)
+    items.map(futures_util::stream::iter).flatten_stream()
 }
 
 #[cfg(test)]

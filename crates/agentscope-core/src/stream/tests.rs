@@ -1,5 +1,6 @@
 use super::*;
 use crate::{agent::AgentExt, agent::agent_fn, message::Finish};
+use futures_util::StreamExt;
 use std::time::Duration;
 
 #[tokio::test]

@@ -33,7 +33,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "law 3",
         says: "a step begins before the one before it is saved",
         file: DRIVE,
-        find: "Box::pin(self.turn.commit()).await?;",
+        find: "self.turn.commit().await?;",
         replace: "",
         packages: AGENT,
         tests: &["law_"],
