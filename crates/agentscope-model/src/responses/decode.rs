@@ -8,7 +8,7 @@ use crate::{
 };
 use agentscope_core::{Error, ErrorKind, FinishReason, ModelDelta, Result, Usage};
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::{collections::VecDeque, mem::discriminant};
 
 /// The field of a thought that has its id.
 pub(super) const ITEM: &str = "reasoning_item_id";
@@ -293,7 +293,9 @@ impl Decoder {
         kind: Kind,
         out: &'a mut VecDeque<ModelDelta>,
     ) -> (Give<'a>, &'a mut Kind) {
-        let is_it = |open: &Open| index.is_none() || open.index == index;
+        let is_kind =
+            |open: &Open| matches!(kind, Kind::Other) || discriminant(&open.kind) == discriminant(&kind);
+        let is_it = |open: &Open| (index.is_none() || open.index == index) && is_kind(open);
         let at = self.items.iter().rposition(is_it).unwrap_or_else(|| {
             self.items.push(Open { index, block: None, kind });
             self.items.len() - 1

@@ -182,8 +182,15 @@ fn what_others_make_of_the_api_is_understood() {
         assert_eq!(calls, [("c1", "{\"a\":1}")], "{sent:?}");
         assert_eq!(read.finish, Some(FinishReason::Stop));
     }
-    let open = json!({"type": "response.reasoning_text.delta", "output_index": 0, "content_index": 0, "delta": "hm"});
-    assert_eq!(read(events(&[open, completed()]).unwrap()).thoughts, "hm");
+    let thought = json!({"type": "response.reasoning_text.delta", "delta": "hm"});
+    let word = json!({"type": "response.output_text.delta", "delta": "a"});
+    assert_eq!(
+        events(&[thought, word, completed()]).unwrap()[..2],
+        [
+            ModelDelta::Thinking { block: 0, delta: "hm".into() },
+            ModelDelta::Text { block: 1, delta: "a".into() }
+        ]
+    );
     let halves = r#"data: {"type":"response.output_text.delta","delta":"\ud83d"}
 
 data: {"type":"response.output_text.delta","delta":"\ude00"}
