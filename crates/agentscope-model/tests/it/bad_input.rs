@@ -53,10 +53,9 @@ fn named(name: &str) -> Answer {
 fn an_unknown_spec_names_the_known_ones() {
     let error = from_spec("opnai:gpt-4o").err().unwrap();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    assert_eq!(
-        error.message(),
-        "`opnai` is no known provider of models (do you mean `openai`?): a spec is `openai:gpt-4o`, `dashscope:qwen-max`, `deepseek:deepseek-chat`, `moonshot:kimi-k2`, `ollama:qwen3`, `vllm:NAME` or `http://host:8000/v1#NAME`"
-    );
+    let known = "`opnai` is no known provider of models (do you mean `openai`?): a spec is `openai:gpt-4o`, ";
+    assert!(error.message().starts_with(known), "{error}");
+    assert!(error.message().ends_with(" or `http://host:8000/v1#NAME`"), "{error}");
 }
 
 #[tokio::test]
