@@ -142,7 +142,8 @@ impl Decoder {
         let reason = candidate.finish_reason.as_deref().unwrap_or_default();
         self.finish = Some(match reason {
             "" | "FINISH_REASON_UNSPECIFIED" => return Ok(()),
-            "STOP" => FinishReason::Stop,
+            // The second is that of servers that only speak alike.
+            "STOP" | "FUNCTION_CALL" => FinishReason::Stop,
             "MAX_TOKENS" => FinishReason::Length,
             "SAFETY"
             | "PROHIBITED_CONTENT"

@@ -83,8 +83,9 @@ impl Decoder {
             return Err(self.peer.in_band(data));
         }
         let message = chunk.message.unwrap_or_default();
-        if !message.thinking.0.is_empty() {
-            self.say(Kind::Thinking, message.thinking.0.into_owned(), out);
+        let thoughts = [message.thinking.0, message.reasoning_content.0];
+        if let Some(thoughts) = thoughts.into_iter().find(|it| !it.is_empty()) {
+            self.say(Kind::Thinking, thoughts.into_owned(), out);
         }
         if !message.content.0.is_empty() {
             self.say(Kind::Text, message.content.0.into_owned(), out);

@@ -27,6 +27,9 @@ pub(super) struct Message<'a> {
     pub(super) content: Words<'a>,
     #[serde(borrow)]
     pub(super) thinking: Words<'a>,
+    /// As servers that only speak alike call it.
+    #[serde(borrow)]
+    pub(super) reasoning_content: Words<'a>,
     #[serde(borrow, deserialize_with = "or_default")]
     pub(super) tool_calls: Vec<Call<'a>>,
 }

@@ -58,6 +58,16 @@ async fn gemini_is_asked_as_a_stream_or_whole() {
 }
 
 #[tokio::test]
+async fn gemini_counts_the_tokens_of_a_request() {
+    let server = Server::raw(|request: &Request| {
+        assert_eq!(request.path, "/v1beta/models/gemini-2.5-flash:countTokens");
+        assert_eq!(request.json()["generateContentRequest"]["model"], "models/gemini-2.5-flash");
+        Answer::json(200, &json!({"totalTokens": 31, "promptTokensDetails": []}))
+    });
+    assert_eq!(gemini(&server).count_tokens(&hi()).await.unwrap(), 31);
+}
+
+#[tokio::test]
 async fn ollama_is_asked_as_a_stream_or_whole() {
     let server = Server::raw(|request: &Request| {
         assert_eq!(request.path, "/api/chat");

@@ -84,6 +84,8 @@ fn thoughts_come_token_by_token() {
     let expected =
         [thinking(0, "Two times three is six."), text(1, "6"), usage(15, 12), finish(FinishReason::Stop)];
     assert_eq!(joined(deltas), expected);
+    let alike = br#"{"message": {"reasoning_content": "hm", "content": "6"}, "done": true}"#;
+    assert_eq!(whole(alike).unwrap()[..2], [thinking(0, "hm"), text(1, "6")]);
 }
 
 #[test]

@@ -237,12 +237,7 @@ async fn layers_with_nothing_more_to_do_are_gone_and_what_they_hold_stays_held()
 async fn layers_pass_on_the_card_and_the_tokens_of_the_model() {
     let card = ModelCard::new("m").context_size(1234).native_output_schema();
     let stage = Stage::with_card(card.clone(), [fine()]);
-    let model = stack(
-        &stage,
-        &LAYERS,
-        &Stage::with_card(card.clone(), [fine()]),
-        1000,
-    );
+    let model = stack(&stage, &LAYERS, &Stage::with_card(card.clone(), [fine()]), 1000);
     assert_eq!(*model.card(), card);
     let req = request(&"four ".repeat(100));
     let tokens = stage.estimate_tokens(&req);
