@@ -36,7 +36,7 @@ const MULTIMODAL: [&str; 9] =
 
 impl DashScopeChatModel {
     /// A model such as `qwen-plus` or `qwen3-vl-plus`. The key is that of DASHSCOPE_API_KEY, the address that of
-    /// DASHSCOPE_NATIVE_BASE_URL or `https://dashscope.aliyuncs.com/api/v1`. Its name tells whether it is asked as one that sees:
+    /// DASHSCOPE_HTTP_BASE_URL or `https://dashscope.aliyuncs.com/api/v1`. Its name tells whether it is asked as one that sees:
     /// see [`multimodal`](Self::multimodal).
     pub fn new(model: impl Into<String>) -> Self {
         let model = model.into();
@@ -61,7 +61,7 @@ static SERVICE: Service = Service {
     keys: &["DASHSCOPE_API_KEY"],
     needs_key: true,
     base_url: "https://dashscope.aliyuncs.com/api/v1",
-    base_url_variable: "DASHSCOPE_NATIVE_BASE_URL",
+    base_url_variable: "DASHSCOPE_HTTP_BASE_URL",
     api: "DashScope's API",
     place: "which mostly ends with /api/v1",
     example: "https://dashscope.aliyuncs.com/api/v1",

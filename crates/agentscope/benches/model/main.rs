@@ -11,6 +11,7 @@ mod bare;
 mod ours;
 mod process;
 mod serving;
+mod stack;
 
 #[path = "../../../agentscope-model/tests/server/server.rs"]
 mod server;
@@ -91,9 +92,12 @@ async fn table(origin: &str, names: &[&str]) {
     if wanted("talk") {
         talks(origin).await;
     }
+    if wanted("stack") {
+        stack::streams(origin).await;
+    }
 }
 
-fn row(what: &str, here: f64, bare: f64, unit: &str, limit: &str) {
+pub(crate) fn row(what: &str, here: f64, bare: f64, unit: &str, limit: &str) {
     let figure = |value: f64| format!("{value:.2} {unit}");
     println!("{what:<56} {:>11} {:>11} {:>7.2}   {limit}", figure(here), figure(bare), here / bare);
 }

@@ -10,6 +10,9 @@ use std::{
 /// Pieces of the streamed answer.
 pub(crate) const CHUNKS: usize = 10_000;
 
+/// Pieces of each of many streams.
+pub(crate) const SHORT: usize = 200;
+
 /// How long the model of the crowd thinks.
 const THOUGHT: Duration = Duration::from_millis(100);
 
@@ -19,6 +22,7 @@ pub(crate) fn run() {
     let crowd = turn(2, false, THOUGHT);
     let stream = Answer::from(Chat::new().text("word ".repeat(CHUNKS)));
     let (stream, burst) = (stream.clone().ready(true), stream.by(64 << 10).ready(true));
+    let short = Answer::from(Chat::new().text("word ".repeat(SHORT))).ready(true);
     let talk: Vec<_> = (0..151).map(|n| Answer::text(words(100 + n)).ready(false)).collect();
     let said = AtomicUsize::new(0);
     let server =
@@ -28,6 +32,7 @@ pub(crate) fn run() {
             "crowd" => crowd(request),
             "stream" => stream.clone(),
             "burst" => burst.clone(),
+            "short" => short.clone(),
             _ => talk[said.fetch_add(37, Ordering::Relaxed) % talk.len()].clone(),
         });
     println!("http://{}", server.address());
