@@ -30,6 +30,7 @@ use bytes::Bytes;
 use fault::{Refusal, Server, retry_after};
 use serde::de::DeserializeOwned;
 use std::{
+    borrow::Cow,
     sync::OnceLock,
     time::{Duration, SystemTime},
 };
@@ -55,6 +56,9 @@ const ERROR_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Fewest bytes of a secret that is looked for in what is told (4): shorter ones are in any text.
 const SECRET_LENGTH: usize = 4;
+
+/// What the name of a secret parameter of an address has in it.
+const SECRET: [&str; 6] = ["auth", "key", "pass", "secret", "sig", "token"];
 
 /// Where requests of one model go, and by which rules.
 #[derive(Clone)]
@@ -419,10 +423,18 @@ impl Endpoint {
 
     /// The error without what is secret: servers repeat what they were sent.
     fn without_secrets(&self, error: Error) -> Error {
-        let secrets = self.key.iter().chain(self.headers.iter().map(|(_, value)| value)).map(Secret::expose);
-        let told = secrets
+        let own = self.key.iter().chain(self.headers.iter().map(|(_, value)| value));
+        let own = own.map(|secret| Cow::Borrowed(secret.expose()));
+        let url = self.ready().ok().map(|ready| &ready.url);
+        let password = url.and_then(|url| url.password()).map(Cow::Borrowed);
+        let is_secret = |name: &str| SECRET.iter().any(|it| name.to_lowercase().contains(it));
+        let queries = url.into_iter().flat_map(|url| url.query_pairs());
+        let queries = queries.filter(|(name, _)| is_secret(name)).map(|(_, value)| value);
+        let told = own
+            .chain(password)
+            .chain(queries)
             .filter(|secret| secret.len() >= SECRET_LENGTH)
-            .fold(error.message().to_owned(), |told, secret| told.replace(secret, "***"));
+            .fold(error.message().to_owned(), |told, secret| told.replace(&*secret, "***"));
         if told == error.message() {
             return error;
         }
@@ -450,3 +462,6 @@ fn secret_value(value: &str, what: &str) -> Result<HeaderValue> {
     value.set_sensitive(true);
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests;

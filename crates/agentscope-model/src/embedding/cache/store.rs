@@ -52,8 +52,6 @@ struct Shared {
     hits: AtomicU64,
     misses: AtomicU64,
     faults: AtomicU64,
-    /// Numbers the unfinished files of this process.
-    unfinished: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +70,6 @@ impl VectorCache {
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             faults: AtomicU64::new(0),
-            unfinished: AtomicU64::new(0),
         };
         Self { folder: folder.into().into(), max_bytes: MAX_BYTES, shared: Arc::new(shared) }
     }
@@ -184,8 +181,8 @@ impl VectorCache {
         let bytes = written(key, vector);
         let folder = path.parent().unwrap_or(&self.folder);
         fs::create_dir_all(folder)?;
-        let number = self.shared.unfinished.fetch_add(1, Relaxed);
-        let unfinished = folder.join(format!("{}-{number}.{TEMPORARY}", std::process::id()));
+        // By chance, because programs in containers that share a folder may have the same number.
+        let unfinished = folder.join(format!("{:032x}.{TEMPORARY}", fastrand::u128(..)));
         let done = fs::write(&unfinished, &bytes).and_then(|()| fs::rename(&unfinished, &path));
         if done.is_err() {
             drop(fs::remove_file(&unfinished));
