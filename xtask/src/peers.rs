@@ -141,6 +141,8 @@ mod tests {
         };
         assert_eq!(names(&["llama", "aimock"]).unwrap(), ["aimock", "llama"]);
         assert_eq!(names(&[]).unwrap().len(), ALL.len());
-        assert!(names(&["lama"]).unwrap_err().ends_with("there are llama, aimock, sdks_python, openai_python"));
+        assert!(
+            names(&["lama"]).unwrap_err().ends_with("there are llama, aimock, sdks_python, openai_python")
+        );
     }
 }
