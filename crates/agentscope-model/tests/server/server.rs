@@ -5,7 +5,17 @@
 //! facade, each by `#[path = ..] mod server`.
 //!
 //! The path of a request names its format: `format/` has a file for each, which writes answers, and `check/` has one that
-//! refuses what the provider would. A script says what is answered, once for all of them.
+//! refuses what the provider would. A script says what is answered, once for all of them:
+//!
+//! * `Server::start(scenario)`: as the user's last words ask, such as `hello`, `think`, `compare`, `schema`, `look` or the name of a
+//!   fault; `scenario.rs` has them all;
+//! * `Server::start(vec![Chat::new().reasoning("Hm.").call("c1", "weather", "{}").into(), Answer::text("Sunny.")])`: one after
+//!   the other;
+//! * `Server::start(|request: &Request| ..)`: a function, to which `request.heard()` says what was asked, the same in all formats;
+//! * `Server::start(fault("rate-limited").unwrap())`: what goes wrong; `fault.rs` has 42 of them.
+//!
+//! Base URLs: `server.url()` (`/v1`) for OpenAI's chat and responses, `server.at("")` for Anthropic, Gemini, Ollama and Azure,
+//! `server.at("/api/v1")` for DashScope, `server.at("/generate")` for a service of one's own.
 
 #![allow(dead_code, unused_imports, reason = "each of its users needs another part")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
