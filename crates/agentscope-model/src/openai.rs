@@ -121,8 +121,9 @@ impl Format for Chat {
     }
 
     fn decoder(&self, peer: Peer, ask: &Ask<'_>) -> Box<dyn Decode> {
-        let format = ask.extra("audio").and_then(|audio| audio.get("format")?.as_str()).unwrap_or("wav");
-        Box::new(Decoder::new(peer, format!("audio/{format}")))
+        let format = ask.extra("audio").and_then(|audio| audio.get("format")?.as_str());
+        let sound_type = format.map_or("audio/wav".into(), |format| format!("audio/{format}").into());
+        Box::new(Decoder::new(peer, sound_type))
     }
 }
 

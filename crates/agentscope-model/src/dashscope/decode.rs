@@ -81,7 +81,7 @@ impl From<WireUsage> for Usage {
 
 impl Decoder {
     pub(super) fn new(peer: Peer) -> Self {
-        Self { inner: openai::Decoder::new(peer.clone(), "audio/wav".to_owned()), peer }
+        Self { inner: openai::Decoder::new(peer.clone(), "audio/wav".into()), peer }
     }
 
     /// Whether the data had an answer in it.

@@ -36,7 +36,8 @@ const ERROR_LIMIT: usize = 64 << 10;
 
 pub(crate) struct Answer {
     model: Arc<Settings>,
-    req: Arc<ModelRequest>,
+    /// None when it was sent and an answer comes: who asked may want to change it without a copy.
+    req: Option<Arc<ModelRequest>>,
     phase: Phase,
     out: VecDeque<ModelDelta>,
     /// Something was given away: it cannot be said again otherwise.
@@ -57,8 +58,14 @@ enum Phase {
 
 impl Answer {
     pub(super) fn stream(model: Arc<Settings>, req: Arc<ModelRequest>) -> ModelStream {
-        let answer =
-            Self { model, req, phase: Phase::Ask, out: VecDeque::new(), said: false, free_choice: false };
+        let answer = Self {
+            model,
+            req: Some(req),
+            phase: Phase::Ask,
+            out: VecDeque::new(),
+            said: false,
+            free_choice: false,
+        };
         Box::pin(futures_util::stream::unfold(Box::new(answer), |mut answer| async move {
             let next = answer.next().await?;
             Some((next, answer))
@@ -96,9 +103,10 @@ impl Answer {
     async fn ask(&mut self) -> Result<()> {
         let model = Arc::clone(&self.model);
         let Endpoint { url, headers, peer, .. } = model.endpoint()?;
-        let media = Inlined::of(&self.req, model.format.manners()).await?;
+        let Some(req) = self.req.clone() else { return Ok(()) };
+        let media = Inlined::of(&req, model.format.manners()).await?;
         self.free_choice = model.free_choice.load(Relaxed);
-        let ask = model.ask(&self.req, &media, self.free_choice);
+        let ask = model.ask(&req, &media, self.free_choice);
         let body = Bytes::from(model.format.encode(&ask)?);
         let reader = model.reader(peer.clone(), &ask);
         let sent = client(url)?.post(url.clone()).headers(headers.clone()).body(body).send();
@@ -115,6 +123,7 @@ impl Answer {
             return Err(fault::compressed(peer, coding));
         }
         self.phase = Phase::Read(response, Box::new(reader));
+        self.req = None;
         Ok(())
     }
 
@@ -155,7 +164,8 @@ impl Answer {
     async fn refused(&self, response: Response) -> Option<Error> {
         let (error, status, body) = refused(&self.model, response).await;
         // A server that does not let itself be told which tool to call is asked again, and leaves it to the model.
-        let told = matches!(self.req.tool_choice, ToolChoice::Required | ToolChoice::Tool(_));
+        let choice = self.req.as_ref().map(|req| &req.tool_choice);
+        let told = matches!(choice, Some(ToolChoice::Required | ToolChoice::Tool(_)));
         if status == 400 && told && !self.free_choice && body_names(&body, "tool_choice") {
             self.model.free_choice.store(true, Relaxed);
             return None;

@@ -8,7 +8,7 @@ use crate::{
 };
 use agentscope_core::{CallId, Error, ErrorKind, FinishReason, ModelDelta, Name, Result, Usage};
 use serde_json::Value;
-use std::collections::VecDeque;
+use std::{borrow::Cow, collections::VecDeque};
 
 /// The field of a call in which Gemini signs its thoughts.
 pub(super) const EXTRA_CONTENT: &str = "extra_content";
@@ -23,7 +23,7 @@ pub(crate) struct Decoder {
     calls: Vec<Call>,
     surrogates: Surrogates,
     sound: Option<Sound>,
-    sound_type: String,
+    sound_type: Cow<'static, str>,
     finish: Option<FinishReason>,
     ended: bool,
 }
@@ -105,7 +105,7 @@ impl Decode for Decoder {
 
 impl Decoder {
     /// `sound_type` is the media type of sounds, where the model makes any.
-    pub(crate) fn new(peer: Peer, sound_type: String) -> Self {
+    pub(crate) fn new(peer: Peer, sound_type: Cow<'static, str>) -> Self {
         Self {
             peer,
             next: 0,
@@ -228,7 +228,8 @@ impl Decoder {
                 out.push_back(ModelDelta::Text { block, delta: audio.transcript.0.into_owned() });
             }
             if !audio.data.0.is_empty() {
-                let sound = self.sound.get_or_insert_with(|| Sound::new(self.sound_type.clone()));
+                let sound =
+                    self.sound.get_or_insert_with(|| Sound::new(self.sound_type.clone().into_owned()));
                 out.extend(sound.add(&audio.data.0, || begin(&mut self.next)));
             }
             if let (Some(id), Some(sound)) = (audio.id, &mut self.sound) {

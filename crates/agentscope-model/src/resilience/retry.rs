@@ -1,6 +1,6 @@
 use super::{
     ask::Ask,
-    flow::{Flow, Opening, may_leave},
+    flow::{Flow, Opening, broke_off, may_leave},
     passes_on,
     retry_budget::RetryBudget,
     tried,
@@ -173,7 +173,7 @@ pub(crate) fn retrying(
         policy,
         model,
         cx,
-        attempt,
+        attempt: Some(attempt),
         asked: 0,
         waits: 0,
         spent: Usage::default(),
@@ -185,7 +185,9 @@ struct Retrying<F> {
     policy: RetryPolicy,
     model: Name,
     cx: Context,
-    attempt: F,
+    /// None when something was given away. It holds the request, which is then no longer needed, and which who asked may want to
+    /// change without a copy.
+    attempt: Option<F>,
     /// How often the server was asked.
     asked: u32,
     waits: u32,
@@ -218,7 +220,7 @@ impl<F: FnMut() -> ModelStream + Send + Unpin> Stream for Retrying<F> {
                     if let Some(budget) = &this.policy.budget {
                         budget.deposit();
                     }
-                    Phase::Open(Opening::new((this.attempt)()))
+                    this.ask()
                 }
                 Phase::Open(opening) => match ready!(opening.poll(task, &this.model)) {
                     Err(error) => {
@@ -226,20 +228,30 @@ impl<F: FnMut() -> ModelStream + Send + Unpin> Stream for Retrying<F> {
                         this.after(error)
                     }
                     Ok(()) => match std::mem::replace(&mut this.phase, Phase::Start) {
-                        Phase::Open(opening) => Phase::Flow(opening.flow(this.spent, this.model.clone())),
+                        Phase::Open(opening) => {
+                            this.attempt = None;
+                            Phase::Flow(opening.flow(this.spent, this.model.clone()))
+                        }
                         other => other,
                     },
                 },
                 Phase::Wait(wait) => {
                     ready!(wait.as_mut().poll(task));
-                    Phase::Open(Opening::new((this.attempt)()))
+                    this.ask()
                 }
             };
         }
     }
 }
 
-impl<F> Retrying<F> {
+impl<F: FnMut() -> ModelStream> Retrying<F> {
+    fn ask(&mut self) -> Phase {
+        match &mut self.attempt {
+            Some(attempt) => Phase::Open(Opening::new(attempt())),
+            None => Phase::Flow(Flow::failed(broke_off(&self.model), self.spent)),
+        }
+    }
+
     /// What follows from a try that failed: a wait, or the end.
     fn after(&mut self, error: Error) -> Phase {
         match self.wait_after(error) {
