@@ -11,7 +11,7 @@ use agentscope_core::{Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, R
 use agentscope_net::{
     client,
     reqwest::{
-        Response,
+        Method, Request, Response,
         header::{CONTENT_ENCODING, LOCATION, RETRY_AFTER},
     },
     trouble,
@@ -109,7 +109,10 @@ impl Answer {
         let ask = model.ask(&req, &media, self.free_choice);
         let body = Bytes::from(model.format.encode(&ask)?);
         let reader = model.reader(peer.clone(), &ask);
-        let sent = client(url)?.post(url.clone()).headers(headers.clone()).body(body).send();
+        let mut request = Request::new(Method::POST, url.clone());
+        *request.headers_mut() = headers.clone();
+        *request.body_mut() = Some(body.into());
+        let sent = client(url)?.execute(request);
         let response = match timeout(model.first_byte_timeout, sent).await {
             Ok(response) => response.map_err(|error| trouble(error, peer))?,
             Err(_) => return Err(self.silent(peer, model.first_byte_timeout, "did not answer")),
