@@ -127,8 +127,10 @@ impl Switch {
         }
         if children.len() == children.capacity() {
             children.retain(|child| child.strong_count() > 0);
+            // So that the next look at all of them is far away, and what a busy time has left is given back.
             let alive = children.len();
-            children.reserve(alive.max(1)); // so that the next look at all of them is far away
+            children.shrink_to(2 * alive + 4);
+            children.reserve_exact(alive + 4);
         }
         children.push(Arc::downgrade(&child.0));
     }

@@ -25,6 +25,9 @@ const SUM_UP: &str = "<system-hint>You have failed to generate response within t
 /// What the model is told whose answer was empty.
 const EMPTY: &str = "<system-hint>Your answer was empty. Answer the user, or call a tool.</system-hint>";
 
+/// Most calls of one identifier that are told apart by a number (8); further ones get another identifier.
+const MOST_ALIKE: usize = 8;
+
 impl Work {
     /// One call of the model. An interrupt ends it early and is no error.
     pub(super) async fn reason(&mut self) -> Result<()> {
@@ -313,6 +316,9 @@ impl Blocks {
             let mut unique = id.clone();
             let mut count = 2;
             while is_taken(&unique) {
+                if count > MOST_ALIKE {
+                    return CallId::random();
+                }
                 unique = CallId::from(format!("{id}_{count}"));
                 count += 1;
             }

@@ -188,10 +188,10 @@ impl Through {
 
     pub(super) fn failed(&mut self, error: &Error) {
         match error.kind() {
-            _ if (self.circuit.counts)(error) && !tried::is_open(error) => self.count(Some(error)),
-            // It never got to the model.
+            // It never got to the model, or was given too little time.
+            _ if tried::is_open(error) || tried::is_out_of_time(error) => {}
+            _ if (self.circuit.counts)(error) => self.count(Some(error)),
             ErrorKind::Exhausted => {}
-            _ if tried::is_open(error) => {}
             // The model has answered, though not as one would like.
             _ => {
                 self.answers();

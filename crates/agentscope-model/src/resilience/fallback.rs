@@ -1,6 +1,7 @@
 use super::{
     ask::Ask,
     flow::{Flow, Opening, is_visible, may_leave},
+    tried,
 };
 use agentscope_core::{
     BoxFuture, ChatModel, Context, Error, ErrorKind, ModelCard, ModelDelta, ModelRequest, ModelStream, Name,
@@ -254,7 +255,9 @@ fn all_of(errors: &[(Name, Error)]) -> Option<Error> {
         return Some(last.clone());
     }
     let may_help = errors.iter().map(|(_, error)| error).filter(|error| error.is_retryable());
-    let soonest = may_help.min_by_key(|error| error.retry_after().unwrap_or_default());
+    // Whoever was asked tells more than an open circuit, which nobody asks again.
+    let soonest =
+        may_help.min_by_key(|error| (tried::is_open(error), error.retry_after().unwrap_or_default()));
     let shown = soonest.unwrap_or(last);
     let mut message = format!("none of {} models answered", errors.len());
     for (at, (name, error)) in errors.iter().enumerate() {

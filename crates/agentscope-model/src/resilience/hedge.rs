@@ -3,9 +3,10 @@ use super::{
     flow::{Flow, Opening, may_leave},
     passes_on,
     retry_budget::RetryBudget,
+    tried,
 };
 use agentscope_core::{
-    ChatModel, Context, Error, ModelDelta, ModelRequest, ModelStream, Name, Result, Stream, Usage,
+    ChatModel, Context, Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Name, Result, Stream, Usage,
 };
 use std::{
     pin::Pin,
@@ -152,7 +153,12 @@ impl Race {
                 Poll::Ready(Err(error)) => {
                     self.spent += runner.usage();
                     self.runners.remove(at);
-                    self.error.get_or_insert(error);
+                    // That the second was not let through says nothing about the model.
+                    let is_refusal =
+                        |error: &Error| tried::is_open(error) || error.kind() == ErrorKind::Exhausted;
+                    if self.error.as_ref().is_none_or(is_refusal) {
+                        self.error = Some(error);
+                    }
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! Waiting in line, within limits.
 
+use super::tried;
 use agentscope_core::{Context, Error, ErrorKind, Result};
 use std::{
     future::Future,
@@ -67,7 +68,7 @@ impl Line {
             Err(match left {
                 Some(left) if left <= limits.wait => {
                     let message = format!("the deadline passed while a request waited for {what}: allow more time");
-                    Error::new(ErrorKind::Timeout, message)
+                    tried::out_of_time(message)
                 }
                 _ => {
                     let message = format!(

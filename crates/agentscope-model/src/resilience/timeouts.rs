@@ -1,4 +1,4 @@
-use super::{flow::Flow, passes_on};
+use super::{flow::Flow, passes_on, tried};
 use agentscope_core::{
     ChatModel, Context, Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Result, Stream,
 };
@@ -215,8 +215,9 @@ impl Timed {
         let Clock { model, cx, limits, end, .. } = &*self.clock;
         let name = &model.card().name;
         if cx.time_left().is_some_and(|left| left.is_zero()) {
-            let message = format!("the deadline passed before `{name}` was done: allow more time");
-            return Error::new(ErrorKind::Timeout, message);
+            return tried::out_of_time(format!(
+                "the deadline passed before `{name}` was done: allow more time"
+            ));
         }
         let total = end.is_some_and(|end| end <= Instant::now());
         let message = match (total, self.began) {

@@ -1,6 +1,6 @@
 //! What layers tell each other of an error, beside its kind: how often it was asked for, and that nobody was asked at all.
 
-use agentscope_core::Error;
+use agentscope_core::{Error, ErrorKind};
 use std::{error::Error as StdError, fmt, iter::successors};
 
 /// A request was asked several times, by whatever asked it again: a layer around a layer does not multiply the tries.
@@ -56,4 +56,26 @@ impl StdError for Open {}
 /// Whether it was refused by an open circuit.
 pub(super) fn is_open(error: &Error) -> bool {
     successors(StdError::source(error), |&error| error.source()).any(|cause| cause.is::<Open>())
+}
+
+/// The time of the one who asked was over: that says nothing about the model.
+#[derive(Debug)]
+struct CallersTime;
+
+impl fmt::Display for CallersTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the time of the one who asked was over")
+    }
+}
+
+impl StdError for CallersTime {}
+
+/// The error of a request whose own deadline has passed.
+pub(super) fn out_of_time(message: String) -> Error {
+    Error::new(ErrorKind::Timeout, message).with_source(CallersTime)
+}
+
+/// Whether the deadline of the request itself has passed.
+pub(super) fn is_out_of_time(error: &Error) -> bool {
+    successors(StdError::source(error), |&error| error.source()).any(|cause| cause.is::<CallersTime>())
 }

@@ -10,6 +10,10 @@ use std::{
 };
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
+/// How the files of answers end, and those that are being written. No other program's do.
+const ANSWER: &str = "agentscope-answer";
+const UNFINISHED: &str = "agentscope-unfinished";
+
 /// How many threads work on the files of one directory at the same time.
 const AT_ONCE: usize = 4;
 
@@ -42,7 +46,7 @@ pub struct DirectoryAnswers {
 #[derive(Debug)]
 struct Shared {
     path: PathBuf,
-    threads: Semaphore,
+    threads: Arc<Semaphore>,
     /// What is there, as far as this process knows; None before it looked.
     known: Mutex<Option<Size>>,
 }
@@ -56,7 +60,8 @@ struct Size {
 impl DirectoryAnswers {
     /// In this directory, which is made when the first answer is saved.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        let shared = Shared { path: path.into(), threads: Semaphore::new(AT_ONCE), known: Mutex::default() };
+        let shared =
+            Shared { path: path.into(), threads: Arc::new(Semaphore::new(AT_ONCE)), known: Mutex::default() };
         Self { max: Size { entries: 10_000, bytes: 256 << 20 }, shared: Arc::new(shared) }
     }
 
@@ -84,16 +89,20 @@ impl DirectoryAnswers {
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
         let (this, key) = (self.clone(), key.to_owned());
-        let thread = self.shared.threads.acquire().await;
-        let done = spawn_blocking(move || work(&this, key)).await;
-        drop(thread);
+        // The place is given back by the thread: one that hangs at a disk counts, whether or not anyone still waits for it.
+        let place = Arc::clone(&self.shared.threads).acquire_owned().await;
+        let done = spawn_blocking(move || {
+            let _place = place;
+            work(&this, key)
+        })
+        .await;
         done.unwrap_or_else(|error| {
             Err(Error::new(ErrorKind::Internal, "the files of answers cannot be reached").with_source(error))
         })
     }
 
     fn file(&self, key: &str) -> PathBuf {
-        self.shared.path.join(format!("{key}.json"))
+        self.shared.path.join(format!("{key}.{ANSWER}"))
     }
 
     fn load_now(&self, key: &str) -> Result<Option<Bytes>> {
@@ -138,7 +147,7 @@ impl DirectoryAnswers {
             let left = self.look(Size { entries, bytes })?;
             now = Size { entries: left.entries + 1, bytes: left.bytes + size };
         }
-        let unfinished = self.shared.path.join(format!(".{key}.{:016x}.tmp", fastrand::u64(..)));
+        let unfinished = self.shared.path.join(format!(".{key}.{:016x}.{UNFINISHED}", fastrand::u64(..)));
         let written = write(&unfinished, answer).and_then(|()| fs::rename(&unfinished, self.file(key)));
         if let Err(error) = written {
             let _ = fs::remove_file(&unfinished);
@@ -158,12 +167,13 @@ impl DirectoryAnswers {
             let Ok(metadata) = entry.metadata() else { continue };
             let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
             let path = entry.path();
+            // What else lies there is not ours to count or to remove.
             match path.extension().and_then(|it| it.to_str()) {
-                Some("json") => {
+                Some(ANSWER) => {
                     size = Size { entries: size.entries + 1, bytes: size.bytes + metadata.len() };
                     files.push((modified, metadata.len(), path));
                 }
-                Some("tmp") if modified.elapsed().is_ok_and(|age| age > ABANDONED) => {
+                Some(UNFINISHED) if modified.elapsed().is_ok_and(|age| age > ABANDONED) => {
                     let _ = fs::remove_file(path);
                 }
                 _ => {}

@@ -63,7 +63,10 @@ async fn there_are_no_more_than_may_be_and_the_oldest_go() {
     for n in 0..10_u8 {
         store.save(&format!("k{n}"), answer(n, 10)).await.unwrap();
         let past = SystemTime::now() - Duration::from_secs(1000 - u64::from(n));
-        fs::File::open(dir.path().join(format!("k{n}.json"))).unwrap().set_modified(past).unwrap();
+        fs::File::open(dir.path().join(format!("k{n}.agentscope-answer")))
+            .unwrap()
+            .set_modified(past)
+            .unwrap();
     }
     assert_eq!(store.load("k0").await.unwrap(), Some(answer(0, 10)));
     store.save("new", answer(7, 10)).await.unwrap();
@@ -100,20 +103,25 @@ async fn many_at_the_same_time_see_whole_answers_or_none() {
         }
     }))
     .await;
-    let unfinished = files(dir.path()).into_iter().filter(|file| file.extension().unwrap() != "json").count();
+    let unfinished =
+        files(dir.path()).into_iter().filter(|file| file.extension().unwrap() != "agentscope-answer").count();
     assert_eq!(unfinished, 0);
 }
 
 #[tokio::test]
 async fn what_was_never_finished_is_cleared_away() {
     let dir = tempfile::tempdir().unwrap();
-    let [old, new] = ["old", "new"].map(|name| dir.path().join(format!(".{name}.tmp")));
-    fs::write(&old, "half").unwrap();
-    fs::write(&new, "half").unwrap();
+    let [old, new] = ["old", "new"].map(|name| dir.path().join(format!(".{name}.agentscope-unfinished")));
+    let others = dir.path().join("others.json");
+    for path in [&old, &new, &others] {
+        fs::write(path, "half").unwrap();
+    }
     let past = SystemTime::now() - Duration::from_secs(7200);
     fs::File::options().write(true).open(&old).unwrap().set_modified(past).unwrap();
     DirectoryAnswers::new(dir.path()).save("k", answer(1, 1)).await.unwrap();
     assert_eq!((old.exists(), new.exists()), (false, true));
+    DirectoryAnswers::new(dir.path()).max_entries(1).save("l", answer(1, 1)).await.unwrap();
+    assert!(others.exists(), "what is not ours is not removed");
 }
 
 #[tokio::test]
