@@ -260,7 +260,8 @@ impl Decoder {
             "" => return,
             "end_turn" | "tool_use" | "stop_sequence" => FinishReason::Stop,
             "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
-            "refusal" => FinishReason::ContentFilter,
+            // The second is that of servers that only speak alike.
+            "refusal" | "content_filter" => FinishReason::ContentFilter,
             other => FinishReason::Other(other.into()),
         };
         self.finish = Some(reason);
