@@ -2,17 +2,50 @@
 
 use crate::{
     http::{Decode, Peer},
-    openai::{self, Choice},
+    openai::{self, Choice, Delta},
     wire::{Content, Count, Text, object, or_default},
 };
 use agentscope_core::{ModelDelta, Result, Usage};
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::VecDeque;
+use std::{borrow::Cow, collections::VecDeque};
 
 pub(super) struct Decoder {
     peer: Peer,
     inner: openai::Decoder,
+    /// Where each piece has all that was said so far, how much that was.
+    said: Option<Said>,
+}
+
+/// Lengths in bytes.
+#[derive(Default)]
+struct Said {
+    thoughts: usize,
+    text: usize,
+    /// Of the arguments, by the number of the call.
+    calls: Vec<usize>,
+}
+
+impl Said {
+    /// Leaves in a piece what is new.
+    fn cut(&mut self, delta: &mut Delta<'_>) {
+        cut(&mut delta.reasoning_content.0, &mut self.thoughts);
+        cut(&mut delta.content.text, &mut self.text);
+        for (at, call) in delta.tool_calls.iter_mut().enumerate() {
+            if self.calls.len() <= at {
+                self.calls.resize(at + 1, 0);
+            }
+            if let Some(said) = self.calls.get_mut(at) {
+                cut(&mut call.function.arguments.0, said);
+            }
+        }
+    }
+}
+
+fn cut(text: &mut Cow<'_, str>, said: &mut usize) {
+    let more = text.get(*said..).unwrap_or_default().to_owned();
+    *said = text.len().max(*said);
+    *text = more.into();
 }
 
 /// A piece of an answer, or a whole one.
@@ -80,8 +113,10 @@ impl From<WireUsage> for Usage {
 }
 
 impl Decoder {
-    pub(super) fn new(peer: Peer) -> Self {
-        Self { inner: openai::Decoder::new(peer.clone(), "audio/wav".to_owned()), peer }
+    /// `accumulates` is whether each piece has all that was said so far.
+    pub(super) fn new(peer: Peer, accumulates: bool) -> Self {
+        let said = accumulates.then(Said::default);
+        Self { inner: openai::Decoder::new(peer.clone(), "audio/wav".to_owned()), peer, said }
     }
 
     /// Whether the data had an answer in it.
@@ -105,6 +140,9 @@ impl Decoder {
                 choice.finish_reason = None;
             }
             if choice.index.unwrap_or(0) == 0 {
+                if let (Some(said), Some(delta)) = (&mut self.said, &mut choice.delta) {
+                    said.cut(delta);
+                }
                 self.inner.choice(choice, out)?;
             }
         }

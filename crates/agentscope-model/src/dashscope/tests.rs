@@ -22,7 +22,7 @@ const MULTIMODAL: DashScope = DashScope { multimodal: true };
 const WORDS: DashScope = DashScope { multimodal: false };
 
 fn decoder() -> Decoder {
-    Decoder::new(Peer { address: "the server".into(), service: &SERVICE })
+    Decoder::new(Peer { address: "the server".into(), service: &SERVICE }, false)
 }
 
 fn asked(msgs: impl IntoIterator<Item = Msg>) -> ModelRequest {
