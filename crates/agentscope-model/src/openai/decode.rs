@@ -38,6 +38,7 @@ enum Open {
 /// A call that is being written.
 struct Call {
     index: Option<u32>,
+    /// 0 until its name is known: blocks are numbered as they are given away.
     block: u32,
     id: CallId,
     /// Empty until it is known: a piece of a call names its tool.
@@ -268,6 +269,7 @@ impl Decoder {
         let is_named = call.name.is_empty() && !name.is_empty();
         if is_named {
             call.name = name.into();
+            call.block = begin(&mut self.next);
             if !call.early.is_empty() {
                 arguments = (std::mem::take(&mut call.early) + &arguments).into();
             }
@@ -314,10 +316,9 @@ impl Decoder {
             return at;
         }
         self.open = Open::None;
-        let block = begin(&mut self.next);
         let call = Call {
             index,
-            block,
+            block: 0,
             id: id.into(),
             name: "".into(),
             early: String::new(),
