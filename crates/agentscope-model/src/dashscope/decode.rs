@@ -2,7 +2,7 @@
 
 use crate::{
     http::{Decode, Peer},
-    openai::{self, Choice, Delta},
+    openai::{self, Choice, Delta, InputDetails},
     wire::{Content, Count, Text, object, or_default},
 };
 use agentscope_core::{ModelDelta, Result, Usage};
@@ -89,12 +89,6 @@ struct WireUsage {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct InputDetails {
-    cached_tokens: Count,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
 struct OutputDetails {
     reasoning_tokens: Count,
 }
@@ -104,6 +98,7 @@ impl From<WireUsage> for Usage {
         let mut usage =
             Usage::new(wire.input_tokens.0.unwrap_or_default(), wire.output_tokens.0.unwrap_or_default());
         let details = [wire.prompt_tokens_details, wire.input_tokens_details];
+        usage.cache_write_tokens = details.iter().flatten().map(InputDetails::written).max().unwrap_or_default();
         usage.cached_tokens =
             details.into_iter().flatten().find_map(|it| it.cached_tokens.0).unwrap_or_default();
         usage.reasoning_tokens =

@@ -1,7 +1,7 @@
 //! An answer from the wire, piece by piece: a pure state machine over frames. What it has seen it has given away; it keeps the
 //! number of the block that is open, and the calls by their index.
 
-use super::wire::{CallDelta, Choice, Chunk, Delta, WireUsage};
+use super::wire::{CallDelta, Choice, Chunk, Delta, InputDetails, WireUsage};
 use crate::{
     http::{Decode, Peer},
     wire::{Count, Shape, Sound, Surrogates, read},
@@ -305,7 +305,11 @@ impl Decoder {
             !name.is_empty() && (is_other || again)
         };
         let known = match index {
-            Some(_) => self.calls.iter().rposition(|call| call.index == index),
+            Some(_) => self.calls.iter().rposition(|call| call.index == index).or_else(|| {
+                // One that has been given another number goes on if its arguments do.
+                let goes_on = |call: &Call| !id.is_empty() && *call.id == *id && !call.shape.is_whole();
+                self.calls.iter().rposition(goes_on)
+            }),
             None if !id.is_empty() => self.calls.iter().rposition(|call| *call.id == *id),
             None if name.is_empty() => self.calls.len().checked_sub(1),
             None => None,
@@ -359,11 +363,13 @@ fn is_nothing(error: &Value) -> bool {
 
 impl From<WireUsage> for Usage {
     fn from(wire: WireUsage) -> Self {
+        let written = wire.prompt_tokens_details.as_ref().map_or(0, InputDetails::written);
         let within = wire.prompt_tokens_details.and_then(|details| details.cached_tokens.0);
         let elsewhere = wire.prompt_cache_hit_tokens.0.or(wire.cached_tokens.0);
         let thoughts = wire.completion_tokens_details.and_then(|details| details.reasoning_tokens.0);
         let count = |count: Count| count.0.unwrap_or_default();
         let mut usage = Usage::new(count(wire.prompt_tokens), count(wire.completion_tokens));
+        usage.cache_write_tokens = written;
         usage.cached_tokens = within.or(elsewhere).unwrap_or_default();
         usage.reasoning_tokens = thoughts.unwrap_or_default();
         usage

@@ -117,6 +117,17 @@ pub(crate) struct WireUsage {
 #[serde(default)]
 pub(crate) struct InputDetails {
     pub(crate) cached_tokens: Count,
+    /// As OpenRouter calls what was written to the cache.
+    pub(crate) cache_write_tokens: Count,
+    /// As Alibaba calls it.
+    pub(crate) cache_creation_input_tokens: Count,
+}
+
+impl InputDetails {
+    /// Tokens that were written to the cache.
+    pub(crate) fn written(&self) -> u64 {
+        self.cache_write_tokens.0.or(self.cache_creation_input_tokens.0).unwrap_or_default()
+    }
 }
 
 #[derive(Deserialize, Default)]
