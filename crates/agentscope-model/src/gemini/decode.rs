@@ -125,6 +125,7 @@ impl Decoder {
             return Err(self.peer.reported(&error));
         }
         if let Some(reason) = chunk.prompt_feedback.and_then(|feedback| feedback.block_reason) {
+            let reason = reason.as_str().map_or_else(|| reason.to_string(), str::to_owned);
             let message = format!("{} holds the request back ({reason}): word it otherwise", self.peer);
             return Err(Error::new(ErrorKind::Refused, message));
         }

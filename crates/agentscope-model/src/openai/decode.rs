@@ -232,8 +232,8 @@ impl Decoder {
                 let sound = self.sound.get_or_insert_with(|| Sound::new(self.sound_type.clone()));
                 out.extend(sound.add(&audio.data.0, || begin(&mut self.next)));
             }
-            if let (Some(id), Some(sound)) = (audio.id, &mut self.sound) {
-                out.extend(sound.named(id));
+            if let (Some(id), Some(sound)) = (audio.id.filter(|it| !it.is_empty()), &mut self.sound) {
+                out.extend(sound.named(id.to_owned()));
             }
         }
         for call in delta.tool_calls {
