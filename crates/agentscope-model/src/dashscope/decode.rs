@@ -98,7 +98,8 @@ impl From<WireUsage> for Usage {
         let mut usage =
             Usage::new(wire.input_tokens.0.unwrap_or_default(), wire.output_tokens.0.unwrap_or_default());
         let details = [wire.prompt_tokens_details, wire.input_tokens_details];
-        usage.cache_write_tokens = details.iter().flatten().map(InputDetails::written).max().unwrap_or_default();
+        usage.cache_write_tokens =
+            details.iter().flatten().map(InputDetails::written).max().unwrap_or_default();
         usage.cached_tokens =
             details.into_iter().flatten().find_map(|it| it.cached_tokens.0).unwrap_or_default();
         usage.reasoning_tokens =
