@@ -105,8 +105,9 @@ impl Format for DashScope {
         written(ask, &encode::Body(ask))
     }
 
-    fn decoder(&self, peer: Peer, _: &Ask<'_>) -> Box<dyn Decode> {
-        Box::new(decode::Decoder::new(peer))
+    fn decoder(&self, peer: Peer, ask: &Ask<'_>) -> Box<dyn Decode> {
+        let accumulates = ask.extra("incremental_output").is_some_and(|it| *it == false);
+        Box::new(decode::Decoder::new(peer, accumulates))
     }
 }
 

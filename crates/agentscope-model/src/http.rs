@@ -4,6 +4,8 @@
 mod answer;
 mod count;
 mod endpoint;
+#[cfg(test)]
+mod evidence;
 mod fault;
 mod format;
 mod lines;

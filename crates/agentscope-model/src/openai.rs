@@ -14,7 +14,7 @@ pub(crate) use {
     encode::{Body, Tools},
     messages::Messages,
     part::WireCall,
-    wire::Choice,
+    wire::{Choice, Delta, InputDetails},
 };
 
 use crate::{

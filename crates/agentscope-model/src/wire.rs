@@ -8,7 +8,7 @@ mod strict;
 mod surrogates;
 
 pub(crate) use give::{Call, Give, UNSHOWN};
-pub(crate) use lenient::{Content, Count, Text, Words, object, or_default, read};
+pub(crate) use lenient::{Content, Count, Text, Words, flag, index, object, or_default, read};
 pub(crate) use shape::Shape;
 pub(crate) use sound::Sound;
 pub(crate) use strict::strict;

@@ -24,8 +24,8 @@ pub(super) struct Decoder {
     blocks: Vec<Open>,
     surrogates: Surrogates,
     usage: Usage,
-    /// Of the input, those that were written to the cache and those that were not.
-    input: [u64; 2],
+    /// Of the input, what was neither read from the cache nor written to it.
+    fresh: u64,
     begun: bool,
     /// The arguments of a call are not whole.
     is_cut: bool,
@@ -113,7 +113,7 @@ impl Decoder {
             blocks: Vec::new(),
             surrogates: Surrogates::default(),
             usage: Usage::default(),
-            input: [0; 2],
+            fresh: 0,
             begun: false,
             is_cut: false,
             is_nameless: false,
@@ -260,7 +260,8 @@ impl Decoder {
             "" => return,
             "end_turn" | "tool_use" | "stop_sequence" => FinishReason::Stop,
             "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
-            "refusal" => FinishReason::ContentFilter,
+            // The second is that of servers that only speak alike.
+            "refusal" | "content_filter" => FinishReason::ContentFilter,
             other => FinishReason::Other(other.into()),
         };
         self.finish = Some(reason);
@@ -272,16 +273,16 @@ impl Decoder {
     fn count(&mut self, usage: Option<WireUsage>, out: &mut VecDeque<ModelDelta>) {
         let Some(wire) = usage else { return };
         let set = |place: &mut u64, count: Count| *place = count.0.unwrap_or(*place);
-        let [fresh, written] = &mut self.input;
-        set(fresh, wire.input_tokens);
-        set(written, wire.cache_creation_input_tokens);
+        set(&mut self.fresh, wire.input_tokens);
+        set(&mut self.usage.cache_write_tokens, wire.cache_creation_input_tokens);
         set(&mut self.usage.cached_tokens, wire.cache_read_input_tokens);
         set(&mut self.usage.output_tokens, wire.output_tokens);
         if let Some(details) = wire.output_tokens_details {
             set(&mut self.usage.reasoning_tokens, details.thinking_tokens);
         }
         // What the API calls input is what was neither read from the cache nor written to it.
-        self.usage.input_tokens = fresh.saturating_add(*written).saturating_add(self.usage.cached_tokens);
+        let Usage { cached_tokens, cache_write_tokens, .. } = self.usage;
+        self.usage.input_tokens = self.fresh.saturating_add(cache_write_tokens).saturating_add(cached_tokens);
         out.push_back(ModelDelta::Usage(self.usage));
     }
 }

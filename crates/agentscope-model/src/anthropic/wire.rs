@@ -1,6 +1,6 @@
 //! What the server sends: an event of a stream, or a whole answer.
 
-use crate::wire::{Count, Text, Words, object, or_default};
+use crate::wire::{Count, Text, Words, index, object, or_default};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -11,6 +11,7 @@ use serde_json::Value;
 pub(super) struct Event<'a> {
     #[serde(rename = "type", borrow)]
     pub(super) kind: Option<Text<'a>>,
+    #[serde(deserialize_with = "index")]
     pub(super) index: Option<u32>,
     #[serde(borrow)]
     pub(super) message: Option<Box<Message<'a>>>,

@@ -2,17 +2,50 @@
 
 use crate::{
     http::{Decode, Peer},
-    openai::{self, Choice},
+    openai::{self, Choice, Delta, InputDetails},
     wire::{Content, Count, Text, object, or_default},
 };
 use agentscope_core::{ModelDelta, Result, Usage};
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::VecDeque;
+use std::{borrow::Cow, collections::VecDeque};
 
 pub(super) struct Decoder {
     peer: Peer,
     inner: openai::Decoder,
+    /// Where each piece has all that was said so far, how much that was.
+    said: Option<Said>,
+}
+
+/// Lengths in bytes.
+#[derive(Default)]
+struct Said {
+    thoughts: usize,
+    text: usize,
+    /// Of the arguments, by the number of the call.
+    calls: Vec<usize>,
+}
+
+impl Said {
+    /// Leaves in a piece what is new.
+    fn cut(&mut self, delta: &mut Delta<'_>) {
+        cut(&mut delta.reasoning_content.0, &mut self.thoughts);
+        cut(&mut delta.content.text, &mut self.text);
+        for (at, call) in delta.tool_calls.iter_mut().enumerate() {
+            if self.calls.len() <= at {
+                self.calls.resize(at + 1, 0);
+            }
+            if let Some(said) = self.calls.get_mut(at) {
+                cut(&mut call.function.arguments.0, said);
+            }
+        }
+    }
+}
+
+fn cut(text: &mut Cow<'_, str>, said: &mut usize) {
+    let more = text.get(*said..).unwrap_or_default().to_owned();
+    *said = text.len().max(*said);
+    *text = more.into();
 }
 
 /// A piece of an answer, or a whole one.
@@ -56,12 +89,6 @@ struct WireUsage {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct InputDetails {
-    cached_tokens: Count,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
 struct OutputDetails {
     reasoning_tokens: Count,
 }
@@ -71,6 +98,8 @@ impl From<WireUsage> for Usage {
         let mut usage =
             Usage::new(wire.input_tokens.0.unwrap_or_default(), wire.output_tokens.0.unwrap_or_default());
         let details = [wire.prompt_tokens_details, wire.input_tokens_details];
+        usage.cache_write_tokens =
+            details.iter().flatten().map(InputDetails::written).max().unwrap_or_default();
         usage.cached_tokens =
             details.into_iter().flatten().find_map(|it| it.cached_tokens.0).unwrap_or_default();
         usage.reasoning_tokens =
@@ -80,8 +109,10 @@ impl From<WireUsage> for Usage {
 }
 
 impl Decoder {
-    pub(super) fn new(peer: Peer) -> Self {
-        Self { inner: openai::Decoder::new(peer.clone(), "audio/wav".into()), peer }
+    /// `accumulates` is whether each piece has all that was said so far.
+    pub(super) fn new(peer: Peer, accumulates: bool) -> Self {
+        let said = accumulates.then(Said::default);
+        Self { inner: openai::Decoder::new(peer.clone(), "audio/wav".into()), peer, said }
     }
 
     /// Whether the data had an answer in it.
@@ -105,6 +136,9 @@ impl Decoder {
                 choice.finish_reason = None;
             }
             if choice.index.unwrap_or(0) == 0 {
+                if let (Some(said), Some(delta)) = (&mut self.said, &mut choice.delta) {
+                    said.cut(delta);
+                }
                 self.inner.choice(choice, out)?;
             }
         }

@@ -1,7 +1,7 @@
 use super::{decode::Decoder, *};
 use crate::http::{
     Framing,
-    testing::{decoded_whole, encoded, encoded_seeing, hold_at_every_byte},
+    testing::{decoded_whole, encoded, encoded_seeing},
 };
 use agentscope_core::{
     ContentBlock, ErrorKind, FinishReason, Media, ModelDelta, ModelRequest, Msg, Role, ToolCall, ToolChoice,
@@ -15,14 +15,11 @@ const RECORDED: &str = include_str!("../../tests/fixtures/agentscope-1.0.21-form
 /// Written after the reference of the API: a thinking model that says something and calls two tools.
 const CALLS: &str = include_str!("../../tests/fixtures/reference/dashscope/tool-calls.sse");
 
-/// Written after the reference of the API: a model that sees.
-const SEEN: &str = include_str!("../../tests/fixtures/reference/dashscope/multimodal.sse");
-
 const MULTIMODAL: DashScope = DashScope { multimodal: true };
 const WORDS: DashScope = DashScope { multimodal: false };
 
 fn decoder() -> Decoder {
-    Decoder::new(Peer { address: "the server".into(), service: &SERVICE })
+    Decoder::new(Peer { address: "the server".into(), service: &SERVICE }, false)
 }
 
 fn asked(msgs: impl IntoIterator<Item = Msg>) -> ModelRequest {
@@ -154,13 +151,6 @@ fn a_stream_has_thoughts_words_calls_and_usage() {
     );
     let last = deltas.iter().rev().find(|it| matches!(it, ModelDelta::Usage(_)));
     assert_eq!(last, Some(&ModelDelta::Usage(usage)));
-}
-
-#[test]
-fn a_stream_is_the_same_whatever_it_is_cut_into() {
-    for stream in [CALLS, SEEN] {
-        hold_at_every_byte(&|| Box::new(decoder()), Framing::Events, stream.as_bytes());
-    }
 }
 
 #[test]

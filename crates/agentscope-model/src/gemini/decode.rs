@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     http::{Decode, Peer},
-    wire::{Count, Sound, Surrogates},
+    wire::{Count, Shape, Sound, Surrogates},
 };
 use agentscope_core::{Error, ErrorKind, FinishReason, ModelDelta, Result, Usage};
 use serde_json::Value;
@@ -23,6 +23,8 @@ pub(super) struct Decoder {
     unsigned: Option<u32>,
     sound: Option<Sound>,
     surrogates: Surrogates,
+    /// The arguments of a call are not whole.
+    is_cut: bool,
     finish: Option<FinishReason>,
     ended: bool,
 }
@@ -88,6 +90,8 @@ impl Decode for Decoder {
         let Some(reason) = self.finish.take() else {
             return Err(self.peer.broke_off("a finish reason"));
         };
+        // What is cut must not be taken for what the model meant.
+        let reason = if self.is_cut && reason == FinishReason::Stop { FinishReason::Length } else { reason };
         if let Some(sound) = self.sound.take() {
             out.extend(sound.last(|| begin(&mut self.next)));
         }
@@ -106,6 +110,7 @@ impl Decoder {
             unsigned: None,
             sound: None,
             surrogates: Surrogates::default(),
+            is_cut: false,
             finish: None,
             ended: false,
         }
@@ -120,6 +125,7 @@ impl Decoder {
             return Err(self.peer.reported(&error));
         }
         if let Some(reason) = chunk.prompt_feedback.and_then(|feedback| feedback.block_reason) {
+            let reason = reason.as_str().map_or_else(|| reason.to_string(), str::to_owned);
             let message = format!("{} holds the request back ({reason}): word it otherwise", self.peer);
             return Err(Error::new(ErrorKind::Refused, message));
         }
@@ -213,6 +219,8 @@ impl Decoder {
         }
         let block = self.begin();
         let args = if call.args.0.is_empty() { "{}".into() } else { call.args.0 };
+        // An object is; only a server that speaks otherwise sends a text.
+        self.is_cut |= !Shape::is_whole_in(&args);
         out.push_back(ModelDelta::tool_call(block, call.id.as_deref().unwrap_or_default(), name, args));
         Ok(())
     }

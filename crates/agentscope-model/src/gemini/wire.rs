@@ -1,6 +1,6 @@
 //! What Gemini sends: a chunk of a stream, or a whole answer.
 
-use crate::wire::{Count, Text, Words, object, or_default};
+use crate::wire::{Count, Text, Words, flag, object, or_default};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -40,7 +40,7 @@ pub(super) struct Content<'a> {
 pub(super) struct Part<'a> {
     #[serde(borrow)]
     pub(super) text: Words<'a>,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "flag")]
     pub(super) thought: bool,
     #[serde(borrow)]
     pub(super) thought_signature: Option<Text<'a>>,
@@ -96,7 +96,7 @@ pub(super) struct Outcome<'a> {
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct PromptFeedback {
-    pub(super) block_reason: Option<String>,
+    pub(super) block_reason: Option<Value>,
 }
 
 #[derive(Deserialize, Default)]

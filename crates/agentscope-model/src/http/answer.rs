@@ -3,7 +3,7 @@
 use super::{
     Settings,
     endpoint::Endpoint,
-    fault::{self, Key, Response as Refusal, Server, retry_after},
+    fault::{self, Key, Response as Refusal, Server, wait_in},
     media::Inlined,
     reader::Reader,
 };
@@ -12,7 +12,7 @@ use agentscope_net::{
     client,
     reqwest::{
         Method, Request, Response,
-        header::{CONTENT_ENCODING, LOCATION, RETRY_AFTER},
+        header::{CONTENT_ENCODING, LOCATION},
     },
     trouble,
 };
@@ -188,9 +188,9 @@ impl Answer {
 
 /// Reads why a server has refused: the error, the status and the body.
 pub(super) async fn refused(model: &Settings, mut response: Response) -> (Error, u16, Vec<u8>) {
-    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-    let retry_after = header(RETRY_AFTER).and_then(|value| retry_after(value, SystemTime::now()));
-    let location = header(LOCATION).map(str::to_owned);
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let retry_after = wait_in(header, SystemTime::now());
+    let location = header(LOCATION.as_str()).map(str::to_owned);
     let status = response.status().as_u16();
     let mut body = Vec::new();
     let read = async {

@@ -296,8 +296,15 @@ pub(super) fn compressed(peer: &str, coding: &str) -> Error {
     Error::new(ErrorKind::Protocol, message)
 }
 
+/// The wait that the headers of a response ask for; OpenAI tells shorter ones in milliseconds.
+pub(super) fn wait_in<'a>(header: impl Fn(&str) -> Option<&'a str>, now: SystemTime) -> Option<Duration> {
+    let millis = header("retry-after-ms").and_then(|it| it.trim().parse::<f64>().ok());
+    let exact = millis.and_then(|it| Duration::try_from_secs_f64(it / 1000.0).ok());
+    exact.or_else(|| retry_after(header("retry-after")?, now))
+}
+
 /// The wait that a `Retry-After` asks for: seconds, or a date, as in RFC 9110, section 10.2.3.
-pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).ok();

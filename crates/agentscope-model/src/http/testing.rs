@@ -92,6 +92,8 @@ pub(crate) struct Read {
     pub(crate) calls: Vec<(u32, String, String, String)>,
     /// Further fields of blocks.
     pub(crate) extras: Vec<(u32, String, Value)>,
+    /// Block, media type and base64.
+    pub(crate) media: Vec<(u32, String, String)>,
     pub(crate) usage: Option<Usage>,
     pub(crate) finish: Option<FinishReason>,
 }
@@ -103,7 +105,8 @@ pub(crate) fn read(deltas: Vec<ModelDelta>) -> Read {
         let block = match &delta {
             ModelDelta::Text { block, .. }
             | ModelDelta::Thinking { block, .. }
-            | ModelDelta::ToolCall { block, .. } => Some(*block),
+            | ModelDelta::ToolCall { block, .. }
+            | ModelDelta::Media { block, .. } => Some(*block),
             _ => None,
         };
         if let Some(block) = block.filter(|block| !begun.contains(block)) {
@@ -127,6 +130,13 @@ pub(crate) fn read(deltas: Vec<ModelDelta>) -> Read {
                 assert!(begun.contains(&block), "a field of a block that has not begun");
                 read.extras.push((block, key, value));
             }
+            ModelDelta::Media { block, media_type, delta } => {
+                assert_eq!(delta.len() % 4, 0, "base64 comes in pieces that can be joined");
+                match read.media.iter_mut().find(|media| media.0 == block) {
+                    Some(media) => media.2 += &delta,
+                    None => read.media.push((block, media_type, delta)),
+                }
+            }
             ModelDelta::Usage(usage) => read.usage = Some(usage),
             ModelDelta::Finish { reason } => read.finish = Some(reason),
             other => panic!("{other:?}"),
@@ -147,41 +157,6 @@ pub(crate) fn frames<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<(Vec
     }
     frames.end(&mut see).unwrap();
     seen
-}
-
-/// Holds a decoder of events to what each has to do with a stream: it reads the same wherever the stream is split, and where
-/// it is cut, it has all of the answer or says that it broke off. Gives the whole answer.
-pub(crate) fn holds_split_and_cut<D: Decode>(decoder: impl Fn() -> D, body: &[u8], name: &str) -> Read {
-    let read_of = |pieces: &[&[u8]]| decoded(&mut decoder(), Framing::Events, pieces.iter().copied());
-    let whole = frames([body]);
-    for at in 0..=body.len() {
-        assert_eq!(frames([&body[..at], &body[at..]]), whole, "{name} split at {at}");
-    }
-    let bytes: Vec<_> = body.chunks(1).collect();
-    let complete = read_of(&[body]).map(read).map_err(|error| error.to_string());
-    assert_eq!(
-        read_of(&bytes).map(read).map_err(|error| error.to_string()),
-        complete,
-        "{name}, byte by byte"
-    );
-    let Ok(complete) = complete else { return Read::default() };
-    let mut before = None;
-    for at in 0..body.len() {
-        // Within a frame, a cut anywhere is the same to the decoder.
-        let seen = Some(frames([&body[..at]]));
-        if seen != before {
-            match read_of(&[&body[..at]]).map(read) {
-                Ok(read) => assert_eq!(
-                    (&read.text, &read.thoughts, &read.calls, &read.extras, &read.finish),
-                    (&complete.text, &complete.thoughts, &complete.calls, &complete.extras, &complete.finish),
-                    "{name} at {at}"
-                ),
-                Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{name} at {at}: {error}"),
-            }
-        }
-        before = seen;
-    }
-    complete
 }
 
 /// Any JSON, to stand in place of any field.

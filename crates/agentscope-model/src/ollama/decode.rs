@@ -3,7 +3,7 @@
 use super::wire::{Call, Chunk};
 use crate::{
     http::{Decode, Peer},
-    wire::Surrogates,
+    wire::{Shape, Surrogates},
 };
 use agentscope_core::{Error, ErrorKind, FinishReason, ModelDelta, Result, Usage};
 use std::collections::VecDeque;
@@ -16,6 +16,8 @@ pub(super) struct Decoder {
     /// The block that words are added to, if the last block is one of that kind.
     open: Option<(Kind, u32)>,
     surrogates: Surrogates,
+    /// The arguments of a call are not whole.
+    is_cut: bool,
     ended: bool,
 }
 
@@ -70,7 +72,7 @@ impl Decode for Decoder {
 
 impl Decoder {
     pub(super) fn new(peer: Peer) -> Self {
-        Self { peer, next: 0, open: None, surrogates: Surrogates::default(), ended: false }
+        Self { peer, next: 0, open: None, surrogates: Surrogates::default(), is_cut: false, ended: false }
     }
 
     fn no_chunk(&self, data: &[u8], error: &serde_json::Error) -> Error {
@@ -97,6 +99,8 @@ impl Decoder {
             return Ok(());
         }
         let reason = match chunk.done_reason.as_deref().unwrap_or_default() {
+            // What is cut must not be taken for what the model meant.
+            "" | "stop" if self.is_cut => FinishReason::Length,
             "" | "stop" => FinishReason::Stop,
             "length" => FinishReason::Length,
             loaded @ ("load" | "unload") => {
@@ -134,6 +138,8 @@ impl Decoder {
         }
         let arguments = call.function.arguments.0;
         let arguments = if arguments.is_empty() { "{}".into() } else { arguments };
+        // An object is; only a server that speaks otherwise sends a text.
+        self.is_cut |= !Shape::is_whole_in(&arguments);
         let block = self.begin();
         out.push_back(ModelDelta::tool_call(block, call.id.as_deref().unwrap_or_default(), name, arguments));
         Ok(())

@@ -1,6 +1,6 @@
 //! What Ollama sends: a line of a stream, or a whole answer.
 
-use crate::wire::{Count, Text, Words, or_default};
+use crate::wire::{Count, Text, Words, flag, or_default};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 pub(super) struct Chunk<'a> {
     #[serde(borrow)]
     pub(super) message: Option<Message<'a>>,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "flag")]
     pub(super) done: bool,
     #[serde(borrow)]
     pub(super) done_reason: Option<Text<'a>>,

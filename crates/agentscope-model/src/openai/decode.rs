@@ -1,7 +1,7 @@
 //! An answer from the wire, piece by piece: a pure state machine over frames. What it has seen it has given away; it keeps the
 //! number of the block that is open, and the calls by their index.
 
-use super::wire::{CallDelta, Choice, Chunk, Delta, WireUsage};
+use super::wire::{CallDelta, Choice, Chunk, Delta, InputDetails, WireUsage};
 use crate::{
     http::{Decode, Peer},
     wire::{Count, Shape, Sound, Surrogates, read},
@@ -38,6 +38,7 @@ enum Open {
 /// A call that is being written.
 struct Call {
     index: Option<u32>,
+    /// 0 until its name is known: blocks are numbered as they are given away.
     block: u32,
     id: CallId,
     /// Empty until it is known: a piece of a call names its tool.
@@ -232,8 +233,8 @@ impl Decoder {
                     self.sound.get_or_insert_with(|| Sound::new(self.sound_type.clone().into_owned()));
                 out.extend(sound.add(&audio.data.0, || begin(&mut self.next)));
             }
-            if let (Some(id), Some(sound)) = (audio.id, &mut self.sound) {
-                out.extend(sound.named(id));
+            if let (Some(id), Some(sound)) = (audio.id.filter(|it| !it.is_empty()), &mut self.sound) {
+                out.extend(sound.named(id.to_owned()));
             }
         }
         for call in delta.tool_calls {
@@ -269,6 +270,7 @@ impl Decoder {
         let is_named = call.name.is_empty() && !name.is_empty();
         if is_named {
             call.name = name.into();
+            call.block = begin(&mut self.next);
             if !call.early.is_empty() {
                 arguments = (std::mem::take(&mut call.early) + &arguments).into();
             }
@@ -304,7 +306,11 @@ impl Decoder {
             !name.is_empty() && (is_other || again)
         };
         let known = match index {
-            Some(_) => self.calls.iter().rposition(|call| call.index == index),
+            Some(_) => self.calls.iter().rposition(|call| call.index == index).or_else(|| {
+                // One that has been given another number goes on if its arguments do.
+                let goes_on = |call: &Call| !id.is_empty() && *call.id == *id && !call.shape.is_whole();
+                self.calls.iter().rposition(goes_on)
+            }),
             None if !id.is_empty() => self.calls.iter().rposition(|call| *call.id == *id),
             None if name.is_empty() => self.calls.len().checked_sub(1),
             None => None,
@@ -315,10 +321,9 @@ impl Decoder {
             return at;
         }
         self.open = Open::None;
-        let block = begin(&mut self.next);
         let call = Call {
             index,
-            block,
+            block: 0,
             id: id.into(),
             name: "".into(),
             early: String::new(),
@@ -359,11 +364,13 @@ fn is_nothing(error: &Value) -> bool {
 
 impl From<WireUsage> for Usage {
     fn from(wire: WireUsage) -> Self {
+        let written = wire.prompt_tokens_details.as_ref().map_or(0, InputDetails::written);
         let within = wire.prompt_tokens_details.and_then(|details| details.cached_tokens.0);
         let elsewhere = wire.prompt_cache_hit_tokens.0.or(wire.cached_tokens.0);
         let thoughts = wire.completion_tokens_details.and_then(|details| details.reasoning_tokens.0);
         let count = |count: Count| count.0.unwrap_or_default();
         let mut usage = Usage::new(count(wire.prompt_tokens), count(wire.completion_tokens));
+        usage.cache_write_tokens = written;
         usage.cached_tokens = within.or(elsewhere).unwrap_or_default();
         usage.reasoning_tokens = thoughts.unwrap_or_default();
         usage

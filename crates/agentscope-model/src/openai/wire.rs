@@ -1,6 +1,6 @@
 //! What servers send: a chunk of a stream, or a whole answer.
 
-use crate::wire::{Content, Count, Text, Words, object, or_default};
+use crate::wire::{Content, Count, Text, Words, index, object, or_default};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -27,6 +27,7 @@ pub(crate) struct Chunk<'a> {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Choice<'a> {
+    #[serde(deserialize_with = "index")]
     pub(crate) index: Option<u32>,
     #[serde(borrow)]
     pub(crate) delta: Option<Delta<'a>>,
@@ -70,6 +71,7 @@ pub(crate) struct Delta<'a> {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct CallDelta<'a> {
+    #[serde(deserialize_with = "index")]
     pub(crate) index: Option<u32>,
     #[serde(borrow)]
     pub(crate) id: Option<Text<'a>>,
@@ -91,7 +93,8 @@ pub(crate) struct FunctionDelta<'a> {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct AudioDelta<'a> {
-    pub(crate) id: Option<String>,
+    #[serde(borrow)]
+    pub(crate) id: Option<Text<'a>>,
     #[serde(borrow)]
     pub(crate) data: Words<'a>,
     #[serde(borrow)]
@@ -117,6 +120,17 @@ pub(crate) struct WireUsage {
 #[serde(default)]
 pub(crate) struct InputDetails {
     pub(crate) cached_tokens: Count,
+    /// As OpenRouter calls what was written to the cache.
+    pub(crate) cache_write_tokens: Count,
+    /// As Alibaba calls it.
+    pub(crate) cache_creation_input_tokens: Count,
+}
+
+impl InputDetails {
+    /// Tokens that were written to the cache.
+    pub(crate) fn written(&self) -> u64 {
+        self.cache_write_tokens.0.or(self.cache_creation_input_tokens.0).unwrap_or_default()
+    }
 }
 
 #[derive(Deserialize, Default)]

@@ -1,7 +1,10 @@
 //! An answer by its paths.
 
 use super::PostApi;
-use crate::http::{Decode, Peer};
+use crate::{
+    http::{Decode, Peer},
+    wire::Shape,
+};
 use agentscope_core::{Error, ErrorKind, FinishReason, ModelDelta, Result, Usage};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -17,13 +20,24 @@ pub(super) struct Decoder {
     /// The block of thoughts, and that of words, once they have begun.
     blocks: [Option<u32>; 2],
     next: u32,
+    /// The arguments of a call are not whole.
+    is_cut: bool,
     finish: Option<FinishReason>,
     ended: bool,
 }
 
 impl Decoder {
     pub(super) fn new(format: PostApi, peer: Peer) -> Self {
-        Self { format, peer, said: [0; 2], blocks: [None; 2], next: FIRST, finish: None, ended: false }
+        Self {
+            format,
+            peer,
+            said: [0; 2],
+            blocks: [None; 2],
+            next: FIRST,
+            is_cut: false,
+            finish: None,
+            ended: false,
+        }
     }
 
     /// Whether there was anything of an answer.
@@ -80,7 +94,7 @@ impl Decoder {
         });
     }
 
-    fn call(&self, block: u32, call: &Value) -> Result<ModelDelta> {
+    fn call(&mut self, block: u32, call: &Value) -> Result<ModelDelta> {
         let inner = call.get("function").unwrap_or(call);
         let name = inner.get("name").and_then(Value::as_str).unwrap_or_default();
         if name.is_empty() {
@@ -93,6 +107,7 @@ impl Decoder {
             Some(Value::Null) | None => "{}".to_owned(),
             Some(other) => other.to_string(),
         };
+        self.is_cut |= !Shape::is_whole_in(&arguments);
         let id = call.get("id").and_then(Value::as_str).unwrap_or_default();
         Ok(ModelDelta::tool_call(block, id, name, arguments))
     }
@@ -104,7 +119,12 @@ impl Decoder {
 
     fn done(&mut self, out: &mut VecDeque<ModelDelta>) {
         self.ended = true;
-        out.push_back(ModelDelta::Finish { reason: self.finish.take().unwrap_or_default() });
+        // What is cut must not be taken for what the model meant.
+        let reason = match self.finish.take().unwrap_or_default() {
+            FinishReason::Stop if self.is_cut => FinishReason::Length,
+            reason => reason,
+        };
+        out.push_back(ModelDelta::Finish { reason });
     }
 }
 

@@ -150,7 +150,7 @@ impl Decoder {
                 if kind == "response.failed" && response.error.as_ref().is_none_or(Value::is_null) {
                     response.error = Some(json!({"code": "server_error"}));
                 }
-                if kind == "response.incomplete" && response.incomplete_details.is_none() {
+                if kind == "response.incomplete" {
                     self.finish = Some(FinishReason::Other("incomplete".into()));
                 }
                 return self.response(*response, out);
@@ -192,6 +192,7 @@ impl Decoder {
             }
             // What is cut must not be taken for what the model meant.
             _ if self.is_cut => FinishReason::Length,
+            (None, Some("incomplete")) => FinishReason::Other("incomplete".into()),
             _ if self.refused => FinishReason::Other("refusal".into()),
             _ => self.finish.take().unwrap_or_default(),
         };

@@ -1,6 +1,6 @@
 //! What the server sends: an event of a stream, or a whole answer.
 
-use crate::wire::{Count, Text, Words, object, or_default};
+use crate::wire::{Count, Text, Words, index, object, or_default};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -10,7 +10,9 @@ use serde_json::Value;
 pub(super) struct Event<'a> {
     #[serde(rename = "type", borrow)]
     pub(super) kind: Option<Text<'a>>,
+    #[serde(deserialize_with = "index")]
     pub(super) output_index: Option<u32>,
+    #[serde(deserialize_with = "index")]
     pub(super) summary_index: Option<u32>,
     #[serde(borrow)]
     pub(super) delta: Words<'a>,

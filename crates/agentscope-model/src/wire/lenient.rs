@@ -7,9 +7,81 @@ use serde::{
 use serde_json::Value;
 use std::{borrow::Cow, fmt, marker::PhantomData, ops::Deref};
 
-/// A text that is borrowed where nothing in it is escaped. Serde copies that of an `Option<Cow<str>>`.
-#[derive(Deserialize)]
-pub(crate) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+/// A name or an id, borrowed where nothing in it is escaped. A number is its digits, and what is neither is empty: a name of
+/// another type than it should be costs less than the answer.
+pub(crate) struct Text<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor).map(Text)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(text.into())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(text.to_owned().into())
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+        Ok(text.into())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(number.to_string().into())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(number.to_string().into())
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(number.to_string().into())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok("".into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok("".into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok("".into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+        while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok("".into())
+    }
+}
+
+/// The number of an item, which some write as a text; what is none is nothing.
+pub(crate) fn index<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(digits) => digits.parse().ok(),
+        number => number.as_u64().and_then(|it| u32::try_from(it).ok()),
+    })
+}
+
+/// Whether something is so; what is of another type is not so, unless it says so in words.
+pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(value == true || value == "true" || value == 1)
+}
 
 impl Deref for Text<'_> {
     type Target = str;
@@ -138,7 +210,7 @@ impl<'de> Visitor<'de> for CountVisitor {
     }
 }
 
-/// A text; `null` is none, a list of parts is the texts of the parts, an object is its JSON.
+/// A text; `null` is none, a list of parts is the texts of the parts, an object or a number is its JSON.
 #[derive(Default)]
 pub(crate) struct Words<'a>(pub(crate) Cow<'a, str>);
 
@@ -214,6 +286,18 @@ impl<'de> Visitor<'de> for ContentVisitor {
 
     fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
         Ok(Content::default())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Content::text(number.to_string()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Content::text(number.to_string()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Content::text(number.to_string()))
     }
 }
 

@@ -10,6 +10,13 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
+    /// Whether a text that came at once is whole.
+    pub(crate) fn is_whole_in(json: &str) -> bool {
+        let mut shape = Self::default();
+        shape.add(json);
+        shape.is_whole()
+    }
+
     pub(crate) fn add(&mut self, json: &str) {
         for byte in json.bytes() {
             match byte {

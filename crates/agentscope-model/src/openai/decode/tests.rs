@@ -8,7 +8,6 @@ use crate::{
 };
 use serde_json::json;
 
-mod recorded;
 mod servers;
 
 /// What a decoder makes of the bytes of a stream, in these pieces; then they end.
