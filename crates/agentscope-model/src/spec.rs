@@ -23,8 +23,10 @@ fn forms() -> String {
 }
 
 /// The model that a line of configuration names: `PROVIDER:MODEL`, or the address of an API that is compatible with OpenAI's with
-/// `#MODEL` behind it. Keys come from the environment, see [`Provider`]. The card of the model has the line without what may be
-/// secret in an address: a user, a password and a query.
+/// `#MODEL` behind it. A provider is one of [`Provider`] (`openai`, `azure`, `deepseek`, ..), or a type with an API of its own:
+/// `responses` ([`OpenAIResponseModel`]), `anthropic` ([`AnthropicChatModel`]), `gemini` ([`GeminiChatModel`]), `ollama`
+/// ([`OllamaChatModel`]) and `dashscope-native` ([`DashScopeChatModel`]). Keys come from the environment, see there. The card of the
+/// model has the line without what may be secret in an address: a user, a password and a query.
 ///
 /// `config:NAME` is a configuration of the file that AGENTSCOPE_MODEL_CONFIGS names, and `config:PATH#NAME` one of another file, see
 /// [`Configs`](crate::Configs).

@@ -29,13 +29,13 @@ pub enum Provider {
     Moonshot,
     /// xAI: `xai:grok-4`, XAI_API_KEY, XAI_BASE_URL.
     Xai,
-    /// Zhipu AI: `zhipu:glm-4.6`, ZHIPUAI_API_KEY, ZHIPUAI_BASE_URL.
+    /// Zhipu AI: `zhipu:glm-4.6`, ZHIPUAI_API_KEY or ZAI_API_KEY, ZHIPUAI_BASE_URL.
     Zhipu,
     /// 01.AI: `yi:yi-large`, YI_API_KEY, YI_BASE_URL.
     Yi,
-    /// Hugging Face's inference providers: `huggingface:Qwen/Qwen3-8B`, HF_TOKEN, HF_BASE_URL.
+    /// Hugging Face's inference providers: `huggingface:Qwen/Qwen3-8B`, HF_TOKEN or HUGGINGFACE_API_KEY, HF_BASE_URL.
     HuggingFace,
-    /// ModelScope's inference: `modelscope:Qwen/Qwen3-8B`, MODELSCOPE_API_KEY, MODELSCOPE_BASE_URL.
+    /// ModelScope's inference: `modelscope:Qwen/Qwen3-8B`, MODELSCOPE_API_KEY or MODELSCOPE_SDK_TOKEN, MODELSCOPE_BASE_URL.
     ModelScope,
     /// Ollama on this machine by its compatible API; its own is that of [`OllamaChatModel`](crate::OllamaChatModel).
     Ollama,
