@@ -85,6 +85,9 @@ impl Decode for Decoder {
             return Err(self.peer.no_answer("content"));
         }
         self.message(message, out);
+        if self.next == 0 && self.finish.is_none() {
+            return Err(self.peer.no_answer("stop_reason"));
+        }
         self.done(out)
     }
 
@@ -260,7 +263,8 @@ impl Decoder {
             "" => return,
             "end_turn" | "tool_use" | "stop_sequence" => FinishReason::Stop,
             "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
-            "refusal" => FinishReason::ContentFilter,
+            // Servers that only speak alike have the second.
+            "refusal" | "content_filter" => FinishReason::ContentFilter,
             other => FinishReason::Other(other.into()),
         };
         self.finish = Some(reason);
@@ -280,6 +284,7 @@ impl Decoder {
         if let Some(details) = wire.output_tokens_details {
             set(&mut self.usage.reasoning_tokens, details.thinking_tokens);
         }
+        self.usage.cache_write_tokens = *written;
         // What the API calls input is what was neither read from the cache nor written to it.
         self.usage.input_tokens = fresh.saturating_add(*written).saturating_add(self.usage.cached_tokens);
         out.push_back(ModelDelta::Usage(self.usage));

@@ -71,7 +71,7 @@ fn text(index: u32, text: &str) -> Value {
 fn a_text_is_its_deltas_and_the_usage_counts_what_was_cached() {
     let answer = held("text");
     let mut usage = Usage::new(2112, 15);
-    (usage.cached_tokens, usage.reasoning_tokens) = (2000, 4);
+    (usage.cached_tokens, usage.cache_write_tokens, usage.reasoning_tokens) = (2000, 100, 4);
     assert_eq!(answer.text, "Grüß Gott \"😀\"\n");
     assert_eq!((answer.usage, answer.finish), (Some(usage), Some(FinishReason::Stop)));
 }
