@@ -28,7 +28,7 @@ http_chat_model! {
     /// | `prompt` | the conversation as one text |
     /// | `system` | the first system message |
     /// | `last` | the last words of a user |
-    /// | `tools` | the tools as OpenAI's chat has them |
+    /// | `tools` | the tools that may be called, as OpenAI's chat has them |
     /// | `schema` | the JSON schema that the answer has to obey |
     /// | `model`, `temperature`, `top_p`, `max_tokens`, `stop`, `seed`, `stream` | what their names say |
     ///

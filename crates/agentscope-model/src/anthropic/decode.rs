@@ -85,6 +85,9 @@ impl Decode for Decoder {
             return Err(self.peer.no_answer("content"));
         }
         self.message(message, out);
+        if self.next == 0 && self.finish.is_none() {
+            return Err(self.peer.no_answer("stop_reason"));
+        }
         self.done(out)
     }
 

@@ -18,11 +18,20 @@ impl<'a> CallIds<'a> {
     /// The id of a call on the wire: its own, unless another call has it or the provider would not take it.
     pub(crate) fn call(&mut self, id: &'a str) -> Cow<'a, str> {
         let fits = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-');
-        let mut unique: Cow<'a, str> = match id {
+        let fitting: Cow<'a, str> = match id {
             "" => "call".into(),
             id if id.len() <= LENGTH && id.chars().all(fits) => id.into(),
             id => id.chars().take(LENGTH).map(|it| if fits(it) { it } else { '_' }).collect(),
         };
+        self.once(id, fitting)
+    }
+
+    /// The same for a provider that takes back any id which it gave: Kimi's have dots and colons, and a model reads its own best.
+    pub(crate) fn as_given(&mut self, id: &'a str) -> Cow<'a, str> {
+        self.once(id, id.into())
+    }
+
+    fn once(&mut self, id: &'a str, mut unique: Cow<'a, str>) -> Cow<'a, str> {
         if self.used.contains(&unique) {
             let stem: String = unique.chars().take(LENGTH - 8).collect();
             let mut count = 2;
@@ -65,6 +74,10 @@ mod tests {
             ("0_look_2".into(), "0_look_3".into(), "call".into())
         );
         assert_eq!((ids.result("0_look"), ids.result("0_look")), ("0_look_2".into(), "0_look_3".into()));
+        assert_eq!(
+            (ids.as_given("functions.look:0"), ids.as_given("functions.look:0")),
+            ("functions.look:0".into(), "functions.look:0_2".into())
+        );
         let long = "x".repeat(80);
         assert_eq!(ids.call(&long).len(), 64);
         assert!(ids.call(&long).len() <= 64);

@@ -1,7 +1,7 @@
 //! A request as DashScope wants it: messages apart from parameters.
 
 use crate::{
-    conversation::{Answered, Content, NOTHING_TO_SAY, Part, Turn, WriteTurns, write_turns},
+    conversation::{Answered, CallIds, Content, NOTHING_TO_SAY, Part, Turn, WriteTurns, write_turns},
     http::Ask,
     openai::{Tools, WireCall},
 };
@@ -84,7 +84,8 @@ struct Messages<'a>(&'a Ask<'a>);
 
 impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut writer = Writer { seq: serializer.serialize_seq(None)?, ask: self.0, is_empty: true };
+        let seq = serializer.serialize_seq(None)?;
+        let mut writer = Writer { seq, ask: self.0, ids: CallIds::default(), is_empty: true };
         write_turns(self.0, &mut writer)?;
         if writer.is_empty {
             return Err(S::Error::custom(NOTHING_TO_SAY));
@@ -96,6 +97,7 @@ impl Serialize for Messages<'_> {
 struct Writer<'a, S> {
     seq: S,
     ask: &'a Ask<'a>,
+    ids: CallIds<'a>,
     is_empty: bool,
 }
 
@@ -104,7 +106,7 @@ struct Message<'a> {
     role: &'static str,
     content: Words<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tool_call_id: Option<&'a str>,
+    tool_call_id: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -183,13 +185,14 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
         if parts.is_empty() { Ok(()) } else { self.put(&Message::of(role, Words::of(parts))) }
     }
 
-    fn call(&self, block: &'a ContentBlock) -> Option<WireCall<'a>> {
-        WireCall::of(self.ask, block)
+    fn call(&mut self, block: &'a ContentBlock) -> Option<WireCall<'a>> {
+        WireCall::of(self.ask, &mut self.ids, block)
     }
 
     fn result(&mut self, result: Answered<'a>) -> Result<(), S::Error> {
+        let id = self.ids.result(result.id);
         self.put(&Message {
-            tool_call_id: Some(result.id),
+            tool_call_id: Some(id),
             name: Some(self.ask.tool_name(result.name)),
             ..Message::of("tool", Words::Text(result.text))
         })

@@ -4,7 +4,9 @@ use super::{
     encode::Body,
     part::{Wire, WireCall, WireContent},
 };
-use crate::conversation::{Answered, Content, NOTHING_TO_SAY, Part, Turn, WriteTurns, joined, write_turns};
+use crate::conversation::{
+    Answered, CallIds, Content, NOTHING_TO_SAY, Part, Turn, WriteTurns, joined, write_turns,
+};
 use agentscope_core::ContentBlock;
 use serde::{
     Serialize, Serializer,
@@ -16,7 +18,8 @@ pub(crate) struct Messages<'a>(pub(crate) &'a Body<'a>);
 
 impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut writer = Writer { seq: serializer.serialize_seq(None)?, body: self.0, is_empty: true };
+        let seq = serializer.serialize_seq(None)?;
+        let mut writer = Writer { seq, body: self.0, ids: CallIds::default(), is_empty: true };
         write_turns(&self.0.ask, &mut writer)?;
         if writer.is_empty {
             return Err(S::Error::custom(NOTHING_TO_SAY));
@@ -28,6 +31,7 @@ impl Serialize for Messages<'_> {
 struct Writer<'a, S> {
     seq: S,
     body: &'a Body<'a>,
+    ids: CallIds<'a>,
     is_empty: bool,
 }
 
@@ -69,7 +73,8 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
         let mut wire = Wire { role: "assistant", name: self.name(name), content, ..Wire::default() };
         // Some of those with a name refuse fields that they do not know.
         let call = if self.body.is_other { WireCall::with_extra } else { WireCall::of };
-        wire.tool_calls = blocks.iter().filter_map(|block| call(&self.body.ask, block)).collect();
+        let calls = blocks.iter().filter_map(|block| call(&self.body.ask, &mut self.ids, block));
+        wire.tool_calls = calls.collect();
         if ways.wants_thoughts && !wire.tool_calls.is_empty() {
             wire.reasoning_content = joined(blocks.iter().filter_map(|block| match block {
                 ContentBlock::Thinking { thinking, .. } => Some(thinking.as_str()),
@@ -82,7 +87,8 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
     fn result(&mut self, result: Answered<'a>) -> Result<(), S::Error> {
         let name = self.body.names_tools().then(|| self.body.ask.tool_name(result.name));
         let content = WireContent::Text(result.text);
-        self.put(&Wire { role: "tool", tool_call_id: Some(result.id), name, content, ..Wire::default() })
+        let tool_call_id = Some(self.ids.result(result.id));
+        self.put(&Wire { role: "tool", tool_call_id, name, content, ..Wire::default() })
     }
 
     fn put(&mut self, wire: &Wire<'a>) -> Result<(), S::Error> {

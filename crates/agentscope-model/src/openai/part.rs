@@ -2,7 +2,7 @@
 
 use super::{decode::EXTRA_CONTENT, encode::Body};
 use crate::{
-    conversation::{Part, Place, arguments},
+    conversation::{CallIds, Part, Place, arguments},
     http::Ask,
 };
 use agentscope_core::ContentBlock;
@@ -16,7 +16,7 @@ pub(crate) struct Wire<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) tool_call_id: Option<&'a str>,
+    pub(crate) tool_call_id: Option<Cow<'a, str>>,
     pub(crate) content: WireContent<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reasoning_content: Option<Cow<'a, str>>,
@@ -128,7 +128,7 @@ impl Serialize for WirePart<'_> {
 /// A call on the wire.
 #[derive(Serialize)]
 pub(crate) struct WireCall<'a> {
-    id: &'a str,
+    id: Cow<'a, str>,
     #[serde(rename = "type")]
     kind: &'static str,
     function: Called<'a>,
@@ -143,18 +143,18 @@ struct Called<'a> {
 }
 
 impl<'a> WireCall<'a> {
-    pub(crate) fn of(ask: &Ask<'_>, block: &'a ContentBlock) -> Option<Self> {
+    pub(crate) fn of(ask: &Ask<'_>, ids: &mut CallIds<'a>, block: &'a ContentBlock) -> Option<Self> {
         let ContentBlock::ToolCall(call) = block else { return None };
         let function = Called { name: ask.tool_name(&call.name), arguments: arguments(call) };
-        Some(Self { id: &call.id, kind: "function", function, extra_content: None })
+        Some(Self { id: ids.as_given(&call.id), kind: "function", function, extra_content: None })
     }
 
     /// The same with what Gemini wants back of it, behind an address of which nobody knows who it is.
-    pub(super) fn with_extra(ask: &Ask<'_>, block: &'a ContentBlock) -> Option<Self> {
+    pub(super) fn with_extra(ask: &Ask<'_>, ids: &mut CallIds<'a>, block: &'a ContentBlock) -> Option<Self> {
         let extra_content = match block {
             ContentBlock::ToolCall(call) => call.extra.get(EXTRA_CONTENT),
             _ => None,
         };
-        Some(Self { extra_content, ..Self::of(ask, block)? })
+        Some(Self { extra_content, ..Self::of(ask, ids, block)? })
     }
 }

@@ -6,9 +6,9 @@ use crate::{
     nearest::nearest,
     openai::{Body, Messages, Provider, Tools},
 };
-use agentscope_core::{Error, ErrorKind, Result};
+use agentscope_core::{Error, ErrorKind, ModelRequest, Result, ToolChoice, ToolSpec};
 use serde_json::{Map, Value};
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
 /// What a place can be filled with.
 const NAMES: [&str; 13] = [
@@ -151,7 +151,10 @@ fn value_of(name: &str, ask: &Ask<'_>) -> Result<Option<Value>> {
         "prompt" => Some(Told::of(ask).prompt(&ask.req.speaker).into()),
         "system" => Some(Told::of(ask).system).filter(|it| !it.is_empty()).map(Value::from),
         "last" => Some(Told::of(ask).last).filter(|it| !it.is_empty()).map(Value::from),
-        "tools" if !ask.req.tools.is_empty() => Some(serde_json::to_value(Tools(&ask.req.tools))?),
+        "tools" => {
+            let offered = offered(ask.req);
+            (!offered.is_empty()).then(|| serde_json::to_value(Tools(&offered))).transpose()?
+        }
         "schema" => ask.req.output_schema.as_deref().cloned(),
         "temperature" => options.temperature.map(Value::from),
         "top_p" => options.top_p.map(Value::from),
@@ -161,6 +164,16 @@ fn value_of(name: &str, ask: &Ask<'_>) -> Result<Option<Value>> {
         "stream" => Some(ask.stream.into()),
         _ => None,
     })
+}
+
+/// The tools that may be called: nothing else tells such a server which.
+fn offered(req: &ModelRequest) -> Vec<Arc<ToolSpec>> {
+    let may_be_called = |tool: &&Arc<ToolSpec>| match &req.tool_choice {
+        ToolChoice::None => false,
+        ToolChoice::Tool(name) => tool.name == *name,
+        _ => true,
+    };
+    req.tools.iter().filter(may_be_called).cloned().collect()
 }
 
 /// A conversation in words.

@@ -190,9 +190,17 @@ impl Decoder {
                     format!("{} gave up in the middle of its answer ({status}): try again", self.peer);
                 return Err(Error::new(ErrorKind::Unavailable, message));
             }
+            (None, Some(status @ ("in_progress" | "queued"))) if self.next == 0 => {
+                let message = format!(
+                    "{} answered before there was an answer ({status}): leave out the field `background`",
+                    self.peer
+                );
+                return Err(Error::new(ErrorKind::Protocol, message));
+            }
+            // Servers that only speak alike do not say why.
+            (None, Some("incomplete")) => FinishReason::Length,
             // What is cut must not be taken for what the model meant.
             _ if self.is_cut => FinishReason::Length,
-            (None, Some("incomplete")) => FinishReason::Other("incomplete".into()),
             _ if self.refused => FinishReason::Other("refusal".into()),
             _ => self.finish.take().unwrap_or_default(),
         };

@@ -12,6 +12,7 @@ mod aimock;
 mod bad_input;
 mod chat;
 mod configs;
+mod conformance;
 #[cfg(feature = "embedding")]
 mod embedding;
 #[cfg(feature = "embedding")]
@@ -22,6 +23,7 @@ mod gemini_and_ollama;
 mod image;
 mod interleaved;
 mod needs_aimock;
+mod needs_aimock_formats;
 #[cfg(all(feature = "embedding", feature = "image"))]
 mod needs_aimock_media;
 mod needs_llama;

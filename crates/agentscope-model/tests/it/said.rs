@@ -18,6 +18,8 @@ pub(crate) struct Said {
     pub(crate) calls: Vec<ToolCall>,
     pub(crate) usage: Option<Usage>,
     pub(crate) finish: FinishReason,
+    /// Further fields of blocks, such as signatures.
+    pub(crate) extra: Vec<(String, serde_json::Value)>,
 }
 
 impl Said {
@@ -54,6 +56,7 @@ pub(crate) async fn ask(model: &impl ChatModel, req: ModelRequest) -> Result<Sai
                 }
                 ModelDelta::Usage(usage) => said.usage = Some(usage),
                 ModelDelta::Finish { reason } => assert_eq!(finish.replace(reason), None, "two ends"),
+                ModelDelta::Extra { key, value, .. } => said.extra.push((key, value)),
                 other => panic!("nobody asked for {other:?}"),
             }
         }

@@ -168,7 +168,7 @@ impl Answer {
     }
 
     /// Sends other bytes in the place of these.
-    pub(super) fn swap(mut self, from: &'static [u8], to: &'static [u8]) -> Self {
+    pub(crate) fn swap(mut self, from: &'static [u8], to: &'static [u8]) -> Self {
         self.swap = Some((from, to));
         self
     }

@@ -147,7 +147,7 @@ impl Chat {
     }
 
     /// The server gives up in the middle of the stream, in the format's own words.
-    pub(super) fn error(self, refused: Refused) -> Self {
+    pub(crate) fn error(self, refused: Refused) -> Self {
         self.part(Part::Error(refused))
     }
 

@@ -69,7 +69,8 @@ impl Format for Ollama {
     }
 
     fn whole(&self, said: &Said<'_>) -> Value {
-        let mut message = json!({"role": "assistant", "content": said.text()});
+        let mut message =
+            json!({"role": "assistant", "content": said.text() + said.refusal().unwrap_or_default()});
         let thoughts = said.thoughts();
         if !thoughts.is_empty() {
             message["thinking"] = thoughts.into();
