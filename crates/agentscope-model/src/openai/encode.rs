@@ -2,11 +2,14 @@
 //! borrowed. It is a pure function of what it is given.
 
 use super::{messages::Messages, provider::Ways};
-use crate::{http::Ask, wire::strict};
+use crate::{
+    http::Ask,
+    wire::{parameters, strict},
+};
 use agentscope_core::{Name, Result, ToolChoice, ToolSpec};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// What a request becomes.
 #[derive(Clone, Copy)]
@@ -100,7 +103,7 @@ impl Serialize for Tools<'_> {
             function: Function {
                 name: &spec.name,
                 description: &spec.description,
-                parameters: &spec.input_schema,
+                parameters: parameters(&spec.input_schema),
             },
         }))
     }
@@ -118,5 +121,5 @@ struct Function<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     description: &'a str,
-    parameters: &'a Value,
+    parameters: Cow<'a, Value>,
 }

@@ -221,8 +221,8 @@ fn options_choices_and_extra_fields_are_written() {
         json!({
             "model": "m",
             "tools": [
-                {"type": "function", "function": {"name": "a", "description": "A tool.", "parameters": {"type": "object"}}},
-                {"type": "function", "function": {"name": "b", "parameters": {"type": "object"}}},
+                {"type": "function", "function": {"name": "a", "description": "A tool.", "parameters": {"type": "object", "properties": {}}}},
+                {"type": "function", "function": {"name": "b", "parameters": {"type": "object", "properties": {}}}},
             ],
             "tool_choice": "required",
             "response_format": {"type": "json_schema", "json_schema": {"name": "response", "strict": true, "schema": {

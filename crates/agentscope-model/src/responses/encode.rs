@@ -1,11 +1,14 @@
 //! A request as the wire wants it, written straight from the messages. It is a pure function of what it is given.
 
 use super::items::Items;
-use crate::{http::Ask, wire::strict};
+use crate::{
+    http::Ask,
+    wire::{parameters, strict},
+};
 use agentscope_core::{Map, Result, ToolChoice, ToolSpec};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// What a request becomes.
 pub(super) struct Body<'a>(pub(super) Ask<'a>);
@@ -113,7 +116,7 @@ impl Serialize for Tools<'_> {
             kind: "function",
             name: &spec.name,
             description: &spec.description,
-            parameters: &spec.input_schema,
+            parameters: parameters(&spec.input_schema),
             strict: false,
         }))
     }
@@ -126,7 +129,7 @@ struct Tool<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     description: &'a str,
-    parameters: &'a Value,
+    parameters: Cow<'a, Value>,
     /// Without a word the API would hold it to its schema, and make what is optional required.
     strict: bool,
 }

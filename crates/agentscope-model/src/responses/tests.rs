@@ -91,7 +91,7 @@ fn options_choices_and_extra_fields_are_written() {
         sent,
         json!({
             "model": "gpt-5",
-            "tools": [{"type": "function", "name": "a", "description": "A tool.", "parameters": {"type": "object"}, "strict": false}],
+            "tools": [{"type": "function", "name": "a", "description": "A tool.", "parameters": {"type": "object", "properties": {}}, "strict": false}],
             "tool_choice": {"type": "function", "name": "a"},
             "text": {"verbosity": "low", "format": {"type": "json_schema", "name": "response", "strict": true,
                 "schema": {"type": "object", "properties": {}, "additionalProperties": false}}},
