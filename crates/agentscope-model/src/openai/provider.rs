@@ -56,7 +56,7 @@ pub(crate) struct Ways {
     pub(crate) names_and_parts: bool,
     /// A tool's result names the tool, as 1.x has it. It is no part of the API, and some servers refuse what is none.
     pub(crate) names_tools: bool,
-    /// It wants back what it thought before it called a tool.
+    /// It wants back what it thought in a turn in which it called tools, and refuses a call without any thought.
     pub(crate) wants_thoughts: bool,
     /// What it calls the limit of tokens.
     pub(crate) max_tokens: &'static str,
