@@ -1,7 +1,11 @@
 //! A request as the wire wants it, written straight from the messages: no tree in between, and nothing is copied that can be
 //! borrowed. It is a pure function of what it is given.
 
-use super::{messages::Messages, provider::Ways};
+use super::{
+    messages::Messages,
+    models::{takes_sampling, takes_stop},
+    provider::Ways,
+};
 use crate::{
     http::Ask,
     wire::{parameters, strict},
@@ -25,6 +29,11 @@ impl Body<'_> {
     /// address may refuse it.
     pub(crate) fn names_tools(&self) -> bool {
         self.ways.names_tools && self.ask.at_home
+    }
+
+    fn takes_sampling(&self) -> bool {
+        let effort = self.ask.extra("reasoning_effort").and_then(Value::as_str);
+        !self.ways.is_openai || takes_sampling(self.ask.model(), effort)
     }
 
     fn tools(&self) -> &[Arc<ToolSpec>] {
@@ -73,13 +82,14 @@ impl Serialize for Body<'_> {
         if let Some(tokens) = options.max_tokens {
             ask.put(&mut map, ways.max_tokens, &tokens)?;
         }
-        if let Some(temperature) = options.temperature {
+        let takes_sampling = self.takes_sampling();
+        if let Some(temperature) = options.temperature.filter(|_| takes_sampling) {
             ask.put(&mut map, "temperature", &temperature)?;
         }
-        if let Some(top_p) = options.top_p {
+        if let Some(top_p) = options.top_p.filter(|_| takes_sampling) {
             ask.put(&mut map, "top_p", &top_p)?;
         }
-        if !options.stop.is_empty() {
+        if !options.stop.is_empty() && (!ways.is_openai || takes_stop(ask.model())) {
             ask.put(&mut map, "stop", &options.stop)?;
         }
         if let Some(seed) = options.seed {

@@ -96,12 +96,12 @@ fn options_choices_and_extra_fields_are_written() {
             "text": {"verbosity": "low", "format": {"type": "json_schema", "name": "response", "strict": true,
                 "schema": {"type": "object", "properties": {}, "additionalProperties": false}}},
             "max_output_tokens": 7,
-            "temperature": 0.5,
             "store": false,
             "include": ["reasoning.encrypted_content"],
             "reasoning": {"effort": "low"},
         })
     );
+    assert_eq!(body("gpt-4o", &req, json!({}))["temperature"], 0.5, "it does not think");
     let choice = |choice, extra| {
         let mut req = req.clone();
         req.tool_choice = choice;
