@@ -4,6 +4,7 @@ mod azure;
 mod decode;
 mod encode;
 mod messages;
+mod models;
 mod part;
 mod provider;
 mod wire;
@@ -13,6 +14,7 @@ pub(crate) use {
     decode::Decoder,
     encode::{Body, Tools},
     messages::Messages,
+    models::{takes_sampling, thinks},
     part::WireCall,
     wire::{Choice, Delta, InputDetails},
 };

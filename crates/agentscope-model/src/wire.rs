@@ -2,6 +2,7 @@
 
 mod give;
 mod lenient;
+mod parameters;
 mod shape;
 mod sound;
 mod strict;
@@ -9,6 +10,7 @@ mod surrogates;
 
 pub(crate) use give::{Call, Give, UNSHOWN};
 pub(crate) use lenient::{Content, Count, Text, Words, flag, index, object, or_default, read};
+pub(crate) use parameters::parameters;
 pub(crate) use shape::Shape;
 pub(crate) use sound::Sound;
 pub(crate) use strict::strict;

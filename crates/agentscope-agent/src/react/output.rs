@@ -57,6 +57,21 @@ fn as_object(schema: &Value) -> Value {
     object
 }
 
+/// The schema for a provider that holds a model to it, and only to objects.
+pub(super) fn native_schema(schema: &Arc<Value>) -> Arc<Value> {
+    if is_object(schema) { Arc::clone(schema) } else { Arc::new(as_object(schema)) }
+}
+
+/// What a model says that was given [`native_schema`].
+fn unwrapped(value: Value, schema: &Value) -> Value {
+    match value {
+        Value::Object(mut fields) if !is_object(schema) && fields.len() == 1 => {
+            fields.remove(VALUE).unwrap_or(Value::Object(fields))
+        }
+        value => value,
+    }
+}
+
 impl Work {
     pub(super) fn output_schema(&self) -> Option<Arc<Value>> {
         self.turn.open().and_then(|open| open.output_schema.clone())
@@ -81,7 +96,9 @@ impl Work {
         let last =
             self.turn.open().and_then(|open| open.msg.content.iter().rfind(|block| !is_thought(block)));
         let Some(ContentBlock::Text { text, .. }) = last else { return };
+        let is_native = self.output_way() == Way::Native;
         let parsed = repaired(text).map_err(|error| format!("it is no JSON: {error}"));
+        let parsed = parsed.map(|value| if is_native { unwrapped(value, schema) } else { value });
         match parsed.and_then(|value| self.config.validators.check(schema, &value).map(|()| value)) {
             Ok(value) => self.turn.emit(EventKind::Output { value }),
             Err(wrong) => {

@@ -3,7 +3,7 @@
 use super::{
     drive::Work,
     equip::Equipment,
-    output::{Way, ask_for_words, finish_tool},
+    output::{Way, ask_for_words, finish_tool, native_schema},
 };
 use agentscope_core::{
     CallId, CallState, ContentBlock, Context, Error, ErrorKind, EventKind, FINISH_TOOL, FinishReason, Map,
@@ -81,7 +81,7 @@ impl Work {
             None => {}
             Some(schema) if self.output_way() != Way::Tool => {
                 if self.output_way() == Way::Native {
-                    request.output_schema = Some(Arc::clone(schema));
+                    request.output_schema = Some(native_schema(schema));
                 }
                 if sum_up {
                     request.tool_choice = ToolChoice::None;

@@ -46,6 +46,22 @@ async fn structured_output_may_be_no_object_and_a_model_may_do_it_by_itself() {
 }
 
 #[tokio::test]
+async fn a_provider_that_holds_a_model_to_a_schema_is_only_given_objects() {
+    let native =
+        |text| ScriptedModel::new([say(text)]).with_card(ModelCard::new("native").native_output_schema());
+    let model = native(r#"{"value": ["a", "b"]}"#);
+    let list: Vec<String> = ReActAgent::new("Friday", model.clone()).reply("go").typed().await.unwrap();
+    assert_eq!(list, ["a", "b"]);
+    let sent = model.requests()[0].output_schema.clone().unwrap();
+    assert_eq!((&sent["type"], &sent["properties"]["value"]["type"]), (&json!("object"), &json!("array")));
+    let agent = ReActAgent::new("Friday", native(r#"{"value": null}"#));
+    assert_eq!(agent.reply("go").typed::<Option<Weather>>().await.unwrap(), None);
+    let agent = ReActAgent::new("Friday", native(r#"["a"]"#));
+    let bare: Vec<String> = agent.reply("go").typed().await.unwrap();
+    assert_eq!(bare, ["a"], "not every server holds a model to it");
+}
+
+#[tokio::test]
 async fn a_model_that_calls_no_tools_is_asked_for_json_and_told_what_is_wrong_with_it() {
     let mut card = ModelCard::new("plain");
     card.tools = false;

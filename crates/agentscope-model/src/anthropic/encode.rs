@@ -6,7 +6,7 @@ use super::{
     part::{Block, CacheControl},
     schema::closed,
 };
-use crate::http::Ask;
+use crate::{http::Ask, wire::parameters};
 use agentscope_core::{Map, Result, ToolChoice, ToolSpec};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
@@ -185,7 +185,7 @@ impl Serialize for Tools<'_> {
         serializer.collect_seq(self.0.iter().enumerate().map(|(at, spec)| Tool {
             name: &spec.name,
             description: &spec.description,
-            input_schema: object(&spec.input_schema),
+            input_schema: parameters(&spec.input_schema),
             cache_control: self.1.filter(|_| at == last),
         }))
     }
@@ -199,16 +199,4 @@ struct Tool<'a> {
     input_schema: Cow<'a, Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache_control: Option<CacheControl>,
-}
-
-/// The schema of arguments, which has to say that they are an object.
-fn object(schema: &Value) -> Cow<'_, Value> {
-    match schema {
-        Value::Object(fields) if !fields.contains_key("type") => {
-            let mut fields = fields.clone();
-            fields.insert("type".to_owned(), "object".into());
-            Cow::Owned(Value::Object(fields))
-        }
-        schema => Cow::Borrowed(schema),
-    }
 }

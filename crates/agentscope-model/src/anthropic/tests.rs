@@ -138,7 +138,7 @@ fn choices_of_tools_are_the_names_that_the_api_has_for_them() {
         sent["tools"],
         json!([
             {"name": "a", "description": "A tool.", "input_schema": {"type": "object", "properties": {}}},
-            {"name": "b", "input_schema": {"type": "object"}},
+            {"name": "b", "input_schema": {"type": "object", "properties": {}}},
         ])
     );
 }

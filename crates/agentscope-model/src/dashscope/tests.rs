@@ -78,7 +78,7 @@ fn parameters_stand_apart_from_the_messages() {
     req.options.extra.insert("temperature".into(), json!(1.5));
     let body = encoded(&WORDS, &req, |ask| ask.stream = true).unwrap();
     assert_eq!(body["model"], "m");
-    let tool = |name| json!({"type": "function", "function": {"name": name, "parameters": {}}});
+    let tool = |name| json!({"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": {}}}});
     assert_eq!(
         body["parameters"],
         json!({

@@ -1,12 +1,19 @@
 //! A request as the wire wants it, written straight from the messages: no tree in between, and nothing is copied that can be
 //! borrowed. It is a pure function of what it is given.
 
-use super::{messages::Messages, provider::Ways};
-use crate::{http::Ask, wire::strict};
+use super::{
+    messages::Messages,
+    models::{takes_sampling, takes_stop},
+    provider::Ways,
+};
+use crate::{
+    http::Ask,
+    wire::{parameters, strict},
+};
 use agentscope_core::{Name, Result, ToolChoice, ToolSpec};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// What a request becomes.
 #[derive(Clone, Copy)]
@@ -22,6 +29,11 @@ impl Body<'_> {
     /// address may refuse it.
     pub(crate) fn names_tools(&self) -> bool {
         self.ways.names_tools && self.ask.at_home
+    }
+
+    fn takes_sampling(&self) -> bool {
+        let effort = self.ask.extra("reasoning_effort").and_then(Value::as_str);
+        !self.ways.is_openai || takes_sampling(self.ask.model(), effort)
     }
 
     fn tools(&self) -> &[Arc<ToolSpec>] {
@@ -70,13 +82,14 @@ impl Serialize for Body<'_> {
         if let Some(tokens) = options.max_tokens {
             ask.put(&mut map, ways.max_tokens, &tokens)?;
         }
-        if let Some(temperature) = options.temperature {
+        let takes_sampling = self.takes_sampling();
+        if let Some(temperature) = options.temperature.filter(|_| takes_sampling) {
             ask.put(&mut map, "temperature", &temperature)?;
         }
-        if let Some(top_p) = options.top_p {
+        if let Some(top_p) = options.top_p.filter(|_| takes_sampling) {
             ask.put(&mut map, "top_p", &top_p)?;
         }
-        if !options.stop.is_empty() {
+        if !options.stop.is_empty() && (!ways.is_openai || takes_stop(ask.model())) {
             ask.put(&mut map, "stop", &options.stop)?;
         }
         if let Some(seed) = options.seed {
@@ -100,7 +113,7 @@ impl Serialize for Tools<'_> {
             function: Function {
                 name: &spec.name,
                 description: &spec.description,
-                parameters: &spec.input_schema,
+                parameters: parameters(&spec.input_schema),
             },
         }))
     }
@@ -118,5 +131,5 @@ struct Function<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     description: &'a str,
-    parameters: &'a Value,
+    parameters: Cow<'a, Value>,
 }

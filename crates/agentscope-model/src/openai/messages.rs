@@ -4,8 +4,9 @@ use super::{
     encode::Body,
     part::{Wire, WireCall, WireContent},
 };
-use crate::conversation::{
-    Answered, CallIds, Content, NOTHING_TO_SAY, Part, Turn, WriteTurns, joined, write_turns,
+use crate::{
+    conversation::{Answered, CallIds, Content, NOTHING_TO_SAY, Part, Turn, WriteTurns, joined, write_turns},
+    wire::UNSHOWN,
 };
 use agentscope_core::ContentBlock;
 use serde::{
@@ -14,12 +15,16 @@ use serde::{
 };
 use std::borrow::Cow;
 
+/// What stands for thoughts where there are none, for those that want them back. Moonshot takes an empty text for none.
+const NO_THOUGHTS: &str = " ";
+
 pub(crate) struct Messages<'a>(pub(crate) &'a Body<'a>);
 
 impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let seq = serializer.serialize_seq(None)?;
-        let mut writer = Writer { seq, body: self.0, ids: CallIds::default(), is_empty: true };
+        let mut writer =
+            Writer { seq, body: self.0, ids: CallIds::default(), has_called: false, is_empty: true };
         write_turns(&self.0.ask, &mut writer)?;
         if writer.is_empty {
             return Err(S::Error::custom(NOTHING_TO_SAY));
@@ -32,6 +37,8 @@ struct Writer<'a, S> {
     seq: S,
     body: &'a Body<'a>,
     ids: CallIds<'a>,
+    /// The model called tools since a user spoke.
+    has_called: bool,
     is_empty: bool,
 }
 
@@ -39,6 +46,11 @@ impl<'a, S: SerializeSeq> WriteTurns<'a> for Writer<'a, S> {
     type Error = S::Error;
 
     fn turn(&mut self, turn: Turn<'a>) -> Result<(), S::Error> {
+        self.has_called = match turn {
+            Turn::User { .. } => false,
+            Turn::Results(_) => true,
+            _ => self.has_called,
+        };
         match turn {
             Turn::System { name, content } => self.said("system", name, content),
             Turn::User { name, content } => self.said("user", name, content),
@@ -75,11 +87,12 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
         let call = if self.body.is_other { WireCall::with_extra } else { WireCall::of };
         let calls = blocks.iter().filter_map(|block| call(&self.body.ask, &mut self.ids, block));
         wire.tool_calls = calls.collect();
-        if ways.wants_thoughts && !wire.tool_calls.is_empty() {
-            wire.reasoning_content = joined(blocks.iter().filter_map(|block| match block {
-                ContentBlock::Thinking { thinking, .. } => Some(thinking.as_str()),
+        if ways.wants_thoughts && (self.has_called || !wire.tool_calls.is_empty()) {
+            let thoughts = blocks.iter().filter_map(|block| match block {
+                ContentBlock::Thinking { thinking, .. } if thinking != UNSHOWN => Some(thinking.as_str()),
                 _ => None,
-            }));
+            });
+            wire.reasoning_content = joined(thoughts).or(Some(NO_THOUGHTS.into()));
         }
         self.put(&wire)
     }

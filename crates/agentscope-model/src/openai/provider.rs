@@ -56,12 +56,14 @@ pub(crate) struct Ways {
     pub(crate) names_and_parts: bool,
     /// A tool's result names the tool, as 1.x has it. It is no part of the API, and some servers refuse what is none.
     pub(crate) names_tools: bool,
-    /// It wants back what it thought before it called a tool.
+    /// It wants back what it thought in a turn in which it called tools, and refuses a call without any thought.
     pub(crate) wants_thoughts: bool,
     /// What it calls the limit of tokens.
     pub(crate) max_tokens: &'static str,
     /// It can be held to a JSON schema.
     pub(crate) output_schema: bool,
+    /// Its models are those of OpenAI, with their names.
+    pub(crate) is_openai: bool,
     /// It chooses by itself whether to call a tool: without tools it calls none, and nothing else can be asked of it.
     pub(crate) chooses: bool,
 }
@@ -74,6 +76,7 @@ const COMMON: Ways = Ways {
     wants_thoughts: false,
     max_tokens: "max_tokens",
     output_schema: false,
+    is_openai: false,
     chooses: false,
 };
 
@@ -94,6 +97,7 @@ static OPENAI: Ways = Ways {
     names_tools: true,
     max_tokens: "max_completion_tokens",
     output_schema: true,
+    is_openai: true,
     ..COMMON
 };
 
@@ -112,6 +116,7 @@ static AZURE: Ways = Ways {
     names_and_parts: true,
     max_tokens: "max_completion_tokens",
     output_schema: true,
+    is_openai: true,
     ..COMMON
 };
 

@@ -7,7 +7,7 @@ use crate::{
     },
 };
 use agentscope_core::{
-    ChatModel, ContentBlock, ErrorKind, Map, Media, ModelRequest, Msg, Role, ToolCall, ToolChoice,
+    ChatModel, ContentBlock, ErrorKind, Map, Media, ModelCard, ModelRequest, Msg, Role, ToolCall, ToolChoice,
     ToolResult, ToolSpec, ToolState, Transcript,
 };
 use serde_json::{Value, json};
@@ -221,8 +221,8 @@ fn options_choices_and_extra_fields_are_written() {
         json!({
             "model": "m",
             "tools": [
-                {"type": "function", "function": {"name": "a", "description": "A tool.", "parameters": {"type": "object"}}},
-                {"type": "function", "function": {"name": "b", "parameters": {"type": "object"}}},
+                {"type": "function", "function": {"name": "a", "description": "A tool.", "parameters": {"type": "object", "properties": {}}}},
+                {"type": "function", "function": {"name": "b", "parameters": {"type": "object", "properties": {}}}},
             ],
             "tool_choice": "required",
             "response_format": {"type": "json_schema", "json_schema": {"name": "response", "strict": true, "schema": {
@@ -246,6 +246,27 @@ fn options_choices_and_extra_fields_are_written() {
     assert!(super::tests::body(&one(ToolChoice::Auto), Provider::Other).get("tool_choice").is_none());
     let free = encode(&one(ToolChoice::Required), Provider::Other, |ask| ask.free_choice = true);
     assert!(free.get("tool_choice").is_none());
+}
+
+#[test]
+fn models_that_think_are_not_told_how_to_draw_words_nor_where_to_stop() {
+    let mut req = asked([Msg::user("hi")]);
+    req.options.temperature = Some(0.5);
+    req.options.top_p = Some(0.9);
+    req.options.stop = vec!["x".into()];
+    let told = |provider, model: &'static str| {
+        let body = encode(&req, provider, |ask| ask.card = Box::leak(Box::new(ModelCard::new(model))));
+        ["temperature", "top_p", "stop"].map(|key| body.get(key).is_some())
+    };
+    for provider in [Provider::OpenAi, Provider::Azure] {
+        assert_eq!(told(provider, "gpt-4o"), [true; 3]);
+        assert_eq!(told(provider, "o1"), [false, false, true]);
+        assert_eq!(told(provider, "gpt-5-mini"), [false; 3]);
+    }
+    assert_eq!(told(Provider::Other, "gpt-5-mini"), [true; 3]);
+    req.options.extra.insert("temperature".into(), json!(1));
+    let asked_for = encode(&req, Provider::OpenAi, |_| {});
+    assert_eq!(asked_for["temperature"], 1, "what is asked for by name is sent");
 }
 
 #[test]

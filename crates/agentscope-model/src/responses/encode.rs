@@ -1,11 +1,15 @@
 //! A request as the wire wants it, written straight from the messages. It is a pure function of what it is given.
 
 use super::items::Items;
-use crate::{http::Ask, wire::strict};
+use crate::{
+    http::Ask,
+    openai::{takes_sampling, thinks},
+    wire::{parameters, strict},
+};
 use agentscope_core::{Map, Result, ToolChoice, ToolSpec};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// What a request becomes.
 pub(super) struct Body<'a>(pub(super) Ask<'a>);
@@ -66,10 +70,12 @@ impl Serialize for Body<'_> {
         if let Some(tokens) = options.max_tokens {
             ask.put(&mut map, "max_output_tokens", &tokens)?;
         }
-        if let Some(temperature) = options.temperature {
+        let effort = ask.extra("reasoning").and_then(|it| it.get("effort")?.as_str());
+        let takes_sampling = takes_sampling(ask.model(), effort);
+        if let Some(temperature) = options.temperature.filter(|_| takes_sampling) {
             ask.put(&mut map, "temperature", &temperature)?;
         }
-        if let Some(top_p) = options.top_p {
+        if let Some(top_p) = options.top_p.filter(|_| takes_sampling) {
             ask.put(&mut map, "top_p", &top_p)?;
         }
         ask.put(&mut map, "store", &false)?;
@@ -95,16 +101,6 @@ impl Serialize for Counted<'_> {
     }
 }
 
-/// Whether it is known to think: one that does not refuses to be asked for thoughts.
-fn thinks(model: &str) -> bool {
-    let number =
-        |text: &str| text.split(|it: char| !it.is_ascii_digit()).next().unwrap_or_default().parse::<u32>();
-    let is_numbered = |prefix: &str, from: u32| {
-        model.strip_prefix(prefix).is_some_and(|rest| number(rest).is_ok_and(|number| number >= from))
-    };
-    !model.contains("-chat") && (is_numbered("o", 1) || is_numbered("gpt-", 5) || model.starts_with("codex"))
-}
-
 struct Tools<'a>(&'a [Arc<ToolSpec>]);
 
 impl Serialize for Tools<'_> {
@@ -113,7 +109,7 @@ impl Serialize for Tools<'_> {
             kind: "function",
             name: &spec.name,
             description: &spec.description,
-            parameters: &spec.input_schema,
+            parameters: parameters(&spec.input_schema),
             strict: false,
         }))
     }
@@ -126,24 +122,7 @@ struct Tool<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     description: &'a str,
-    parameters: &'a Value,
+    parameters: Cow<'a, Value>,
     /// Without a word the API would hold it to its schema, and make what is optional required.
     strict: bool,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn models_that_think_are_known_by_their_names() {
-        for model in
-            ["o1", "o3-mini", "o4-mini", "gpt-5", "gpt-5.1-codex-max", "gpt-6-sol", "codex-mini-latest"]
-        {
-            assert!(thinks(model), "{model}");
-        }
-        for model in ["gpt-4o", "gpt-4.1", "gpt-5-chat-latest", "chatgpt-4o-latest", "omni", "llama-3"] {
-            assert!(!thinks(model), "{model}");
-        }
-    }
 }

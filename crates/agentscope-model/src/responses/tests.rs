@@ -91,17 +91,17 @@ fn options_choices_and_extra_fields_are_written() {
         sent,
         json!({
             "model": "gpt-5",
-            "tools": [{"type": "function", "name": "a", "description": "A tool.", "parameters": {"type": "object"}, "strict": false}],
+            "tools": [{"type": "function", "name": "a", "description": "A tool.", "parameters": {"type": "object", "properties": {}}, "strict": false}],
             "tool_choice": {"type": "function", "name": "a"},
             "text": {"verbosity": "low", "format": {"type": "json_schema", "name": "response", "strict": true,
                 "schema": {"type": "object", "properties": {}, "additionalProperties": false}}},
             "max_output_tokens": 7,
-            "temperature": 0.5,
             "store": false,
             "include": ["reasoning.encrypted_content"],
             "reasoning": {"effort": "low"},
         })
     );
+    assert_eq!(body("gpt-4o", &req, json!({}))["temperature"], 0.5, "it does not think");
     let choice = |choice, extra| {
         let mut req = req.clone();
         req.tool_choice = choice;

@@ -110,6 +110,27 @@ fn the_signature_of_a_call_goes_back_to_where_it_came_from() {
 }
 
 #[test]
+fn those_who_want_thoughts_back_get_some_with_each_call_and_with_the_answer() {
+    let thought = |text: &str| ContentBlock::Thinking { thinking: text.into(), extra: Extra::default() };
+    let call = |id: &str| ContentBlock::from(ToolCall::new(id, "look", "{}"));
+    let result = |id: &str| ContentBlock::from(ToolResult::success(id, "look", "a tree"));
+    let unshown = thought(crate::wire::UNSHOWN);
+    let content =
+        vec![thought("Hm."), call("1"), result("1"), call("2"), result("2"), unshown, call("3"), result("3")];
+    let reply = Msg::new("Friday", Role::Assistant, content).with(ContentBlock::text("A tree."));
+    let req = asked([Msg::user("?"), reply, Msg::user("Thanks."), Msg::assistant("Friday", "Well.")]);
+    let thoughts = |provider| -> Vec<Value> {
+        let sent = messages(&req, provider);
+        let own = sent.as_array().unwrap().iter().filter(|it| it["role"] == "assistant");
+        own.map(|it| it["reasoning_content"].clone()).collect()
+    };
+    for provider in [Provider::DeepSeek, Provider::Moonshot] {
+        assert_eq!(thoughts(provider), ["Hm.".into(), " ".into(), " ".into(), " ".into(), Value::Null]);
+    }
+    assert_eq!(thoughts(Provider::OpenAi), [const { Value::Null }; 5]);
+}
+
+#[test]
 fn a_hint_without_words_is_not_sent() {
     let hint = ContentBlock::Hint { text: String::new(), extra: Extra::default() };
     let reply = Msg::assistant("Friday", "a").with(hint);
