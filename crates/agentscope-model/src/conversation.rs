@@ -113,6 +113,15 @@ impl<'a> Answered<'a> {
         let parts = self.result.map(|result| history::result_parts(ask, result)).unwrap_or_default();
         if parts.is_empty() { vec![Part::Text(self.text.clone())] } else { parts }
     }
+
+    /// The images of the result that are shown, as words of a user; nothing if it has none.
+    pub(crate) fn images(&self, ask: &Ask<'a>) -> Vec<Part<'a>> {
+        let mut images = Vec::new();
+        if let Some(result) = self.result.filter(|_| ask.sees()) {
+            history::promote(ask, result, &mut images);
+        }
+        images
+    }
 }
 
 /// Writes turns down.

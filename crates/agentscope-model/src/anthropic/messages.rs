@@ -134,8 +134,11 @@ impl<'a> WriteTurns<'a> for Writer<'a> {
                 self.talk.put(Speaker::Assistant, blocks);
             }
             Turn::Results(results) => {
-                let results: Vec<_> = results.into_iter().map(|result| self.result(&result)).collect();
+                let mut shown = Vec::new();
+                let results: Vec<_> =
+                    results.into_iter().map(|result| self.result(&result, &mut shown)).collect();
                 self.talk.put(Speaker::User, results);
+                self.talk.put(Speaker::User, shown);
             }
         }
         Ok(())
@@ -169,12 +172,18 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn result(&mut self, result: &Answered<'a>) -> Block<'a> {
-        let content = result.parts(&self.ask).into_iter().filter_map(Block::of).collect();
+    /// A result, with its images in place. The API takes only words of one that failed: its images are `shown` behind the results.
+    fn result(&mut self, result: &Answered<'a>, shown: &mut Vec<Block<'a>>) -> Block<'a> {
         let failed = |state: &ToolState| {
             matches!(state, ToolState::Error | ToolState::Interrupted | ToolState::Denied)
         };
         let is_error = result.result.is_some_and(|result| failed(&result.state));
+        let content = if is_error {
+            shown.extend(result.images(&self.ask).into_iter().filter_map(Block::of));
+            Block::text(result.text.clone()).into_iter().collect()
+        } else {
+            result.parts(&self.ask).into_iter().filter_map(Block::of).collect()
+        };
         Kind::ToolResult { tool_use_id: self.ids.result(result.id), content, is_error }.into()
     }
 }
