@@ -82,6 +82,15 @@ impl<'a> Conversation<'a> {
         users.take(2).for_each(|message| mark(message.content.last_mut()));
     }
 
+    /// Whether the model's last words are calls that begin with no thought: one that came from elsewhere, or without thinking.
+    pub(super) fn calls_without_thought(&self) -> bool {
+        let last = self.messages.iter().rev().find(|message| message.role == Speaker::Assistant);
+        last.is_some_and(|last| {
+            last.content.iter().any(|block| matches!(block.kind, Kind::ToolUse { .. }))
+                && !last.content.first().is_some_and(Block::is_thought)
+        })
+    }
+
     fn put(&mut self, role: Speaker, blocks: impl IntoIterator<Item = Block<'a>>) {
         let mut blocks = blocks.into_iter().peekable();
         if blocks.peek().is_none() {

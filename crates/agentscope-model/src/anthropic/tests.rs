@@ -107,6 +107,30 @@ fn a_failed_result_has_words_alone_and_its_images_come_behind_the_results() {
 }
 
 #[test]
+fn a_round_of_calls_without_a_thought_goes_on_without_a_budget_of_thoughts() {
+    let enabled = json!({"thinking": {"type": "enabled", "budget_tokens": 2000}});
+    let round = |thought: Option<&str>, more: Option<&str>| {
+        let mut blocks = Vec::new();
+        if let Some(signature) = thought {
+            let mut thought = ContentBlock::thinking("Look.");
+            thought.extra_mut().unwrap().set("signature", signature);
+            blocks.push(thought);
+        }
+        blocks.push(ToolCall::new("c1", "look", "{}").into());
+        blocks.push(ToolResult::new("c1", "look", ToolState::Success, vec!["a tree".into()]).into());
+        blocks.extend(more.map(ContentBlock::text));
+        asked([Msg::user("hi"), Msg::new("Friday", Role::Assistant, blocks), Msg::user("go on")])
+    };
+    let thinking = |req: &ModelRequest, how: &Value| {
+        body("claude-sonnet-4-5", req, how.clone()).get("thinking").is_some()
+    };
+    assert!(!thinking(&round(None, None), &enabled));
+    assert!(thinking(&round(Some("Eq=="), None), &enabled));
+    assert!(thinking(&round(None, Some("A tree.")), &enabled), "the round is over");
+    assert!(thinking(&round(None, None), &json!({"thinking": {"type": "adaptive"}})));
+}
+
+#[test]
 fn files_are_shown_where_the_api_takes_them_and_else_told() {
     let msg = Msg::user("look")
         .with(Media::url("https://example.com/a.png"))
