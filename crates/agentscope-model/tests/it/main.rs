@@ -20,6 +20,7 @@ mod formats;
 mod gemini_and_ollama;
 #[cfg(feature = "image")]
 mod image;
+mod images_shown;
 mod interleaved;
 mod needs_aimock;
 #[cfg(all(feature = "embedding", feature = "image"))]
