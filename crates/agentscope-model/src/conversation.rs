@@ -23,6 +23,8 @@ const NO_RESULT: &str = "The result of this call is not known.";
 pub(crate) struct Manners {
     /// It is shown images, sounds, films and files, in this order.
     pub(crate) shown: [bool; 4],
+    /// The types of images that it reads; others are told in words.
+    pub(crate) images: &'static [&'static str],
     /// It cannot fetch these from the web, in the same order: they are put into the request.
     pub(crate) inlined: [bool; 4],
     /// It has this address at hand, whatever it can fetch: a file that was uploaded to it.
@@ -47,8 +49,22 @@ pub(crate) enum ImagesOfResults {
 }
 
 impl Manners {
+    /// The images that browsers show as well: those of OpenAI and Anthropic.
+    pub(crate) const WEB_IMAGES: &[&str] = &["image/gif", "image/jpeg", "image/png", "image/webp"];
+
+    /// The ways of a server of which nothing is known. Its images are those that some provider reads; vectors are read by none.
     pub(crate) const COMMON: Self = Self {
         shown: [true, true, true, false],
+        images: &[
+            "image/bmp",
+            "image/gif",
+            "image/heic",
+            "image/heif",
+            "image/jpeg",
+            "image/png",
+            "image/tiff",
+            "image/webp",
+        ],
         inlined: [false, true, false, true],
         has: |_| false,
         system_anywhere: false,
@@ -112,6 +128,15 @@ impl<'a> Answered<'a> {
     pub(crate) fn parts(&self, ask: &Ask<'a>) -> Vec<Part<'a>> {
         let parts = self.result.map(|result| history::result_parts(ask, result)).unwrap_or_default();
         if parts.is_empty() { vec![Part::Text(self.text.clone())] } else { parts }
+    }
+
+    /// The images of the result that are shown, as words of a user; nothing if it has none.
+    pub(crate) fn images(&self, ask: &Ask<'a>) -> Vec<Part<'a>> {
+        let mut images = Vec::new();
+        if let Some(result) = self.result.filter(|_| ask.sees()) {
+            history::promote(ask, result, &mut images);
+        }
+        images
     }
 }
 

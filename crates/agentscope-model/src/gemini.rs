@@ -142,6 +142,7 @@ static SERVICE: Service = Service {
 
 static NEW: Manners = Manners {
     shown: [true; 4],
+    images: &["image/heic", "image/heif", "image/jpeg", "image/png", "image/webp"],
     inlined: [true; 4],
     has,
     system_anywhere: false,

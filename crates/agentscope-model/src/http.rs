@@ -20,7 +20,7 @@ pub(crate) mod testing;
 pub(crate) use endpoint::with_path;
 pub(crate) use fault::Peer;
 pub(crate) use format::{Ask, Counting, Decode, Format, Framing, written};
-pub(crate) use media::Inlined;
+pub(crate) use media::{Inlined, image_type};
 pub(crate) use model::{HttpChatModel, http_chat_model};
 pub(crate) use service::{Auth, Service};
 

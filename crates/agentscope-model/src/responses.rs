@@ -93,6 +93,7 @@ static SERVICE: Service = Service {
 
 static MANNERS: Manners = Manners {
     shown: [true, false, false, true],
+    images: Manners::WEB_IMAGES,
     inlined: [false, false, false, true],
     system_anywhere: true,
     media_in_order: false,

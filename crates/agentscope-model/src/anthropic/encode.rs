@@ -61,11 +61,15 @@ impl<'a> Body<'a> {
         self.ask.extra("thinking").and_then(Value::as_object)
     }
 
-    /// How it thinks. It must not where it has to call a tool, and it has to leave room for the answer.
+    /// How it thinks. It must not where it has to call a tool, nor with a budget in a round of calls that it has begun without a
+    /// thought, and it has to leave room for the answer.
     fn thinking(&self) -> Option<Cow<'a, Map>> {
         let asked = self.asked_thinking()?;
         let kind = asked.get("type").and_then(Value::as_str).unwrap_or_default();
         if kind != "disabled" && self.is_forced() {
+            return None;
+        }
+        if kind == "enabled" && self.talk.calls_without_thought() {
             return None;
         }
         match asked.get("budget_tokens").and_then(Value::as_u64) {

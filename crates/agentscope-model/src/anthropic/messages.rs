@@ -82,6 +82,15 @@ impl<'a> Conversation<'a> {
         users.take(2).for_each(|message| mark(message.content.last_mut()));
     }
 
+    /// Whether the model's last words are calls that begin with no thought: one that came from elsewhere, or without thinking.
+    pub(super) fn calls_without_thought(&self) -> bool {
+        let last = self.messages.iter().rev().find(|message| message.role == Speaker::Assistant);
+        last.is_some_and(|last| {
+            last.content.iter().any(|block| matches!(block.kind, Kind::ToolUse { .. }))
+                && !last.content.first().is_some_and(Block::is_thought)
+        })
+    }
+
     fn put(&mut self, role: Speaker, blocks: impl IntoIterator<Item = Block<'a>>) {
         let mut blocks = blocks.into_iter().peekable();
         if blocks.peek().is_none() {
@@ -134,8 +143,11 @@ impl<'a> WriteTurns<'a> for Writer<'a> {
                 self.talk.put(Speaker::Assistant, blocks);
             }
             Turn::Results(results) => {
-                let results: Vec<_> = results.into_iter().map(|result| self.result(&result)).collect();
+                let mut shown = Vec::new();
+                let results: Vec<_> =
+                    results.into_iter().map(|result| self.result(&result, &mut shown)).collect();
                 self.talk.put(Speaker::User, results);
+                self.talk.put(Speaker::User, shown);
             }
         }
         Ok(())
@@ -169,12 +181,18 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn result(&mut self, result: &Answered<'a>) -> Block<'a> {
-        let content = result.parts(&self.ask).into_iter().filter_map(Block::of).collect();
+    /// A result, with its images in place. The API takes only words of one that failed: its images are `shown` behind the results.
+    fn result(&mut self, result: &Answered<'a>, shown: &mut Vec<Block<'a>>) -> Block<'a> {
         let failed = |state: &ToolState| {
             matches!(state, ToolState::Error | ToolState::Interrupted | ToolState::Denied)
         };
         let is_error = result.result.is_some_and(|result| failed(&result.state));
+        let content = if is_error {
+            shown.extend(result.images(&self.ask).into_iter().filter_map(Block::of));
+            Block::text(result.text.clone()).into_iter().collect()
+        } else {
+            result.parts(&self.ask).into_iter().filter_map(Block::of).collect()
+        };
         Kind::ToolResult { tool_use_id: self.ids.result(result.id), content, is_error }.into()
     }
 }

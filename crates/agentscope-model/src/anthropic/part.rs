@@ -6,9 +6,6 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use std::borrow::Cow;
 
-/// The images that the API takes.
-const IMAGES: [&str; 4] = ["image/gif", "image/jpeg", "image/png", "image/webp"];
-
 /// A block of a message's content.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -87,18 +84,13 @@ impl<'a> Block<'a> {
     pub(super) fn of(part: Part<'a>) -> Option<Self> {
         match part {
             Part::Text(text) => Self::text(text),
-            Part::Image(place) => match place {
-                Place::Url { url, .. } if !url.starts_with("data:") => {
-                    Some(Kind::Image { source: Source::Url { url } }.into())
-                }
-                Place::Data { media_type, data } if image_type(media_type).is_some() => {
-                    let media_type = image_type(media_type).unwrap_or_default();
-                    Some(Kind::Image { source: Source::Base64 { media_type, data } }.into())
-                }
-                Place::Data { media_type, .. } | Place::Url { media_type, .. } => {
-                    Self::text(unseen_file("an image", media_type))
-                }
-            },
+            Part::Image(place) => {
+                let source = match place {
+                    Place::Url { url, .. } => Source::Url { url },
+                    Place::Data { media_type, data } => Source::Base64 { media_type, data },
+                };
+                Some(Kind::Image { source }.into())
+            }
             Part::File { name, place } => Self::file(name, place),
             // The manners of the provider leave none of these.
             Part::Audio(_) | Part::Video(_) => None,
@@ -128,13 +120,6 @@ impl<'a> Block<'a> {
 
     pub(super) fn is_thought(&self) -> bool {
         matches!(self.kind, Kind::Thinking { .. } | Kind::RedactedThinking { .. })
-    }
-}
-
-fn image_type(media_type: &str) -> Option<&'static str> {
-    match media_type {
-        "image/jpg" => Some("image/jpeg"),
-        other => IMAGES.into_iter().find(|it| *it == other),
     }
 }
 

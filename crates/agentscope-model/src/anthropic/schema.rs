@@ -27,8 +27,6 @@ pub(super) fn closed(schema: &Value) -> Option<Value> {
 
 fn close(schema: &Value) -> Option<Value> {
     let fields = schema.as_object()?;
-    let is_object =
-        fields.get("type").is_some_and(|kind| kind == "object") || fields.contains_key("properties");
     let (mut closed, mut words) = (Map::new(), Vec::new());
     for (key, value) in fields {
         match (key.as_str(), value) {
@@ -50,7 +48,7 @@ fn close(schema: &Value) -> Option<Value> {
             (bound, value) => words.push(format!("{bound}: {value}")),
         }
     }
-    if is_object {
+    if is_object(fields) {
         if fields.get("properties").and_then(Value::as_object).is_none_or(Map::is_empty)
             && fields.get("additionalProperties").is_none_or(|it| *it != false)
         {
@@ -65,6 +63,15 @@ fn close(schema: &Value) -> Option<Value> {
         closed.insert("description".to_owned(), Value::String(described));
     }
     Some(Value::Object(closed))
+}
+
+/// Whether an object may stand there, alone or among other types.
+fn is_object(fields: &Map) -> bool {
+    fields.contains_key("properties")
+        || fields.get("type").is_some_and(|kind| match kind {
+            Value::Array(kinds) => kinds.iter().any(|kind| kind == "object"),
+            kind => kind == "object",
+        })
 }
 
 /// The schemas of a list, or of an object's fields.
@@ -164,6 +171,7 @@ mod tests {
             json!({"type": "object", "additionalProperties": {"type": "string"}}),
             json!({"type": "object"}),
             json!({"type": "object", "properties": {}}),
+            json!({"type": ["object", "null"], "additionalProperties": true}),
             json!({"not": {"type": "string"}}),
             json!(true),
             json!({"$ref": "#"}),

@@ -83,6 +83,54 @@ fn results_of_a_round_are_one_message_with_images_in_place_and_thoughts_in_their
 }
 
 #[test]
+fn a_failed_result_has_words_alone_and_its_images_come_behind_the_results() {
+    let image = || ContentBlock::Image(Media::base64("image/png", "AAAA"));
+    let failed = |id: &str, output| ToolResult::new(id, "look", ToolState::Error, output).into();
+    let reply = Msg::new(
+        "Friday",
+        Role::Assistant,
+        vec![
+            ToolCall::new("c1", "look", "{}").into(),
+            ToolCall::new("c2", "look", "{}").into(),
+            failed("c1", vec!["broken".into(), image()]),
+            failed("c2", vec!["dark".into()]),
+        ],
+    );
+    let sent = seeing(&asked([Msg::user("What is there?"), reply]));
+    let result = |id: &str, text: &str| json!({"type": "tool_result", "tool_use_id": id, "content": [{"type": "text", "text": text}], "is_error": true});
+    let content = sent["messages"][2]["content"].as_array().unwrap();
+    assert_eq!(content[..2], [result("c1", "broken\n[an image, shown below]"), result("c2", "dark")]);
+    assert_eq!(
+        content[3],
+        json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}})
+    );
+}
+
+#[test]
+fn a_round_of_calls_without_a_thought_goes_on_without_a_budget_of_thoughts() {
+    let enabled = json!({"thinking": {"type": "enabled", "budget_tokens": 2000}});
+    let round = |thought: Option<&str>, more: Option<&str>| {
+        let mut blocks = Vec::new();
+        if let Some(signature) = thought {
+            let mut thought = ContentBlock::thinking("Look.");
+            thought.extra_mut().unwrap().set("signature", signature);
+            blocks.push(thought);
+        }
+        blocks.push(ToolCall::new("c1", "look", "{}").into());
+        blocks.push(ToolResult::new("c1", "look", ToolState::Success, vec!["a tree".into()]).into());
+        blocks.extend(more.map(ContentBlock::text));
+        asked([Msg::user("hi"), Msg::new("Friday", Role::Assistant, blocks), Msg::user("go on")])
+    };
+    let thinking = |req: &ModelRequest, how: &Value| {
+        body("claude-sonnet-4-5", req, how.clone()).get("thinking").is_some()
+    };
+    assert!(!thinking(&round(None, None), &enabled));
+    assert!(thinking(&round(Some("Eq=="), None), &enabled));
+    assert!(thinking(&round(None, Some("A tree.")), &enabled), "the round is over");
+    assert!(thinking(&round(None, None), &json!({"thinking": {"type": "adaptive"}})));
+}
+
+#[test]
 fn files_are_shown_where_the_api_takes_them_and_else_told() {
     let msg = Msg::user("look")
         .with(Media::url("https://example.com/a.png"))

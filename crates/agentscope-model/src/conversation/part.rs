@@ -1,7 +1,8 @@
 //! What is shown of a block: words, or a file with the place where a provider finds it.
 
-use crate::http::{Ask, Inlined};
+use crate::http::{Ask, Inlined, image_type};
 use agentscope_core::{ContentBlock, Media, Source, ToolCall};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
 
@@ -37,6 +38,24 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// An image, where the provider reads it. It is called what its first bytes are, because a name may be wrong; an address whose
+    /// media type nobody knows is left to the provider.
+    fn of_image(ask: &Ask<'a>, media: &'a Media) -> Option<Self> {
+        let reads = |media_type: &str| ask.manners.images.contains(&media_type);
+        let place = match Self::of(media, ask.media) {
+            Self::Data { media_type, data } => {
+                let media_type = image_type_of(data).unwrap_or_else(|| usual(media_type));
+                reads(media_type).then_some(Self::Data { media_type, data })
+            }
+            Self::Url { media_type, url } => {
+                let media_type = usual(media_type);
+                let may = reads(media_type) || !media_type.starts_with("image/");
+                (may && !url.starts_with("data:")).then_some(Self::Url { media_type, url })
+            }
+        };
+        place.filter(|_| is_there(ask, media, 0))
+    }
+
     /// As an address; a file in the request has one that begins with `data:`.
     pub(crate) fn url(&self) -> Cow<'a, str> {
         match self {
@@ -52,9 +71,10 @@ impl<'a> Part<'a> {
         let [images, sounds, films, files] = ask.manners.shown;
         match block {
             ContentBlock::Text { text, .. } => (!text.is_empty()).then(|| Self::Text(text.into())),
-            ContentBlock::Image(media) if images && is_there(ask, media, 0) => {
-                Some(Self::Image(Place::of(media, ask.media)))
-            }
+            ContentBlock::Image(media) if images => Some(match Place::of_image(ask, media) {
+                Some(place) => Self::Image(place),
+                None => Self::Text(unseen_image(media).into()),
+            }),
             ContentBlock::Video(media) if films && is_there(ask, media, 2) => {
                 Some(Self::Video(Place::of(media, ask.media)))
             }
@@ -82,12 +102,29 @@ impl<'a> Part<'a> {
     /// because a tool names it.
     pub(crate) fn image_of_result(ask: &Ask<'a>, block: &'a ContentBlock) -> Option<Self> {
         match block {
-            ContentBlock::Image(media) if is_reachable(ask, media) => {
-                Some(Self::Image(Place::of(media, ask.media)))
+            ContentBlock::Image(media) if media.local_path().is_none() => {
+                Place::of_image(ask, media).map(Self::Image)
             }
             _ => None,
         }
     }
+}
+
+/// Characters of base64 that an image is known by: 18 bytes.
+const HEAD: usize = 24;
+
+/// The type of an image by the first characters of its base64; `None` if it is none that is known.
+fn image_type_of(data: &str) -> Option<&'static str> {
+    let head = data.as_bytes();
+    let head = head.get(..HEAD).unwrap_or(head);
+    let mut bytes = [0; HEAD];
+    let length = STANDARD.decode_slice(head, &mut bytes).ok()?;
+    image_type(bytes.get(..length)?)
+}
+
+/// The usual name of a media type.
+fn usual(media_type: &str) -> &str {
+    if media_type == "image/jpg" { "image/jpeg" } else { media_type }
 }
 
 /// Whether a provider can find a file: it is in the message, was read, or is where the provider fetches it.
@@ -101,9 +138,9 @@ fn is_there(ask: &Ask<'_>, media: &Media, kind: usize) -> bool {
     }
 }
 
-/// The same of an image in a tool's result, which is not read.
+/// Whether an image of a tool's result can be shown, which is not read.
 pub(super) fn is_reachable(ask: &Ask<'_>, media: &Media) -> bool {
-    media.local_path().is_none() && is_there(ask, media, 0)
+    media.local_path().is_none() && Place::of_image(ask, media).is_some()
 }
 
 fn of_data_url(url: &str) -> Option<(&str, &str)> {
@@ -113,6 +150,14 @@ fn of_data_url(url: &str) -> Option<(&str, &str)> {
 /// What a model is told of a file whose kind its provider does not take.
 pub(crate) fn unseen_file(kind: &str, name: &str) -> String {
     format!("[{kind} that cannot be shown to this model: {name}]")
+}
+
+/// The same of an image: by its name, or by its type where it has none.
+fn unseen_image(media: &Media) -> String {
+    match (&media.name, &media.source) {
+        (None, Source::Base64 { media_type, .. }) => unseen_file("an image", media_type),
+        _ => unseen(media),
+    }
 }
 
 /// What a model is told of something that it cannot be shown. 1.x leaves it out, and the model answers as if nothing had been

@@ -125,28 +125,34 @@ fn checked(bytes: &[u8], media_type: String) -> Result<String> {
     if !media_type.starts_with("image/") || media_type == "image/svg+xml" {
         return Ok(media_type);
     }
-    let begins = |start: &[u8]| bytes.starts_with(start);
-    let brand = bytes.get(4..12).unwrap_or_default();
-    let kind = if begins(b"\x89PNG\r\n\x1a\n") {
-        "image/png"
-    } else if begins(b"\xff\xd8\xff") {
-        "image/jpeg"
-    } else if begins(b"GIF8") {
-        "image/gif"
-    } else if begins(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
-        "image/webp"
-    } else if begins(b"BM") {
-        "image/bmp"
-    } else if begins(b"II*\0") || begins(b"MM\0*") {
-        "image/tiff"
-    } else if brand.starts_with(b"ftyphei") || brand.starts_with(b"ftypmif") {
-        "image/heic"
-    } else if brand.starts_with(b"ftypavi") {
-        "image/avif"
-    } else {
+    image_type(bytes).map(str::to_owned).ok_or_else(|| {
         let message = "it is called an image but is none that is known: give a PNG, JPEG, GIF or WebP file, or \
                        attach it as what it is";
-        return Err(Error::new(ErrorKind::InvalidInput, message));
-    };
-    Ok(kind.to_owned())
+        Error::new(ErrorKind::InvalidInput, message)
+    })
+}
+
+/// The type of an image by its first bytes, at least 12; `None` if it is none that is known.
+pub(crate) fn image_type(bytes: &[u8]) -> Option<&'static str> {
+    let begins = |start: &[u8]| bytes.starts_with(start);
+    let brand = bytes.get(4..12).unwrap_or_default();
+    if begins(b"\x89PNG\r\n\x1a\n") {
+        Some("image/png")
+    } else if begins(b"\xff\xd8\xff") {
+        Some("image/jpeg")
+    } else if begins(b"GIF8") {
+        Some("image/gif")
+    } else if begins(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
+        Some("image/webp")
+    } else if begins(b"BM") {
+        Some("image/bmp")
+    } else if begins(b"II*\0") || begins(b"MM\0*") {
+        Some("image/tiff")
+    } else if brand.starts_with(b"ftyphei") || brand.starts_with(b"ftypmif") {
+        Some("image/heic")
+    } else if brand.starts_with(b"ftypavi") {
+        Some("image/avif")
+    } else {
+        None
+    }
 }

@@ -80,8 +80,12 @@ const COMMON: Ways = Ways {
     chooses: false,
 };
 
-const OPENAI_MANNERS: Manners =
-    Manners { shown: [true, true, false, true], system_anywhere: true, ..Manners::COMMON };
+const OPENAI_MANNERS: Manners = Manners {
+    shown: [true, true, false, true],
+    images: Manners::WEB_IMAGES,
+    system_anywhere: true,
+    ..Manners::COMMON
+};
 
 static OPENAI: Ways = Ways {
     service: Service {

@@ -21,6 +21,7 @@ mod formats;
 mod gemini_and_ollama;
 #[cfg(feature = "image")]
 mod image;
+mod images_shown;
 mod interleaved;
 mod needs_aimock;
 mod needs_aimock_formats;
