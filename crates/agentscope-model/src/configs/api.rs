@@ -216,7 +216,7 @@ impl Api {
             }
             Self::DashScope => of("dashscope", &["DASHSCOPE_API_KEY"], true, "DASHSCOPE_BASE_URL", DASHSCOPE),
             Self::DashScopeNative => {
-                of("dashscope-native", &["DASHSCOPE_API_KEY"], true, "DASHSCOPE_NATIVE_BASE_URL", DASHSCOPE)
+                of("dashscope-native", &["DASHSCOPE_API_KEY"], true, "DASHSCOPE_HTTP_BASE_URL", DASHSCOPE)
             }
             Self::Anthropic => {
                 of("anthropic", &["ANTHROPIC_API_KEY"], true, "ANTHROPIC_BASE_URL", &["api.anthropic.com"])
