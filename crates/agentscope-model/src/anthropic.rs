@@ -27,6 +27,8 @@ http_chat_model! {
     /// called. Its instructions are the first message if that is a system message; a later one is told as words of a user.
     /// Consecutive words of users are one message, and so are all results of a round of calls, which may have images in them.
     ///
+    /// The API wants a limit of tokens: without [`max_tokens`](Self::max_tokens) it is the most that the model is known to write.
+    ///
     /// What a model does not take is left out, so that the same settings serve several models: a temperature while it thinks,
     /// or at all since Claude 4.7; thoughts while it has to call a tool.
     ///
@@ -64,12 +66,12 @@ impl AnthropicChatModel {
     pub fn new(model: impl Into<String>) -> Self {
         let model = model.into();
         let claude = Claude::of(&model);
-        Self(Arc::new(Settings::new(Arc::new(Messages::default()), model))).describe(|card| {
+        Self(Arc::new(Settings::new(Arc::new(Messages::default()), model, |card| {
             card.output_schema = claude.takes_schemas();
             if claude.is_known() {
-                card.input_types = ["image/*", "application/pdf", "text/*"].map(str::to_owned).into();
+                card.input_types = ["image/*", "application/pdf"].map(str::to_owned).into();
             }
-        })
+        })))
     }
 
     /// Lets the model think before it answers, in at most `budget` tokens: at least 1,024. They count as tokens that it writes;

@@ -2,7 +2,8 @@
 
 mod read;
 
-use agentscope_core::{Error, ErrorKind, Extra, ModelCard, Price, Result};
+use agentscope_core::{Error, ErrorKind, ModelCard, Price, Result};
+use serde_json::Value;
 use std::{
     cmp::Reverse,
     collections::BTreeMap,
@@ -14,6 +15,9 @@ use std::{
 
 /// The variable that names a file of model cards.
 const VARIABLE: &str = "AGENTSCOPE_MODEL_CARDS";
+
+/// The field of a card for the most tokens that the model writes.
+const MAX_OUTPUT: &str = "max_output";
 
 /// What comes with this version.
 const BUILTIN: &str = include_str!("../data/models.json");
@@ -28,7 +32,10 @@ const SUFFIXES: [&str; 3] = ["latest", "preview", "exp"];
 /// where that stands, and when it was read there (`source`, `date`). What is not known for sure is left out: a price that depends
 /// on the time of the day, on thinking, or on several steps of length is. Prices are those of text.
 ///
-/// A file has a list of models for each provider. Fields that a file leaves out are those of the model that was known before:
+/// Models find theirs by themselves: `OpenAIChatModel::new("gpt-4o")` has a card with all of it. A price that comes with this version
+/// holds at the provider's own address alone; one of your own file anywhere.
+///
+/// A file has a list of models for each provider, by its name in a spec; `other` is any server that is named by its address. Fields that a file leaves out are those of the model that was known before:
 ///
 /// ```
 /// use agentscope_model::ModelCards;
@@ -90,10 +97,21 @@ fn of_program(path: Option<OsString>) -> Result<ModelCards> {
     }
 }
 
-/// What is known of a model. A file that cannot be read is passed over; whoever can tell so calls [`cards`].
-#[cfg_attr(not(test), expect(dead_code, reason = "for the constructors of models"))]
-pub(crate) fn known(provider: &str, model: &str) -> Option<ModelCard> {
-    cards().unwrap_or_else(|_| ModelCards::builtin()).lookup(provider, model)
+/// Puts what is known of a model into its card; of the rest stays what was assumed. A file that cannot be read is passed over:
+/// whoever can tell so calls [`cards`].
+pub(crate) fn describe(card: &mut ModelCard, provider: &str) {
+    cards().unwrap_or_else(|_| ModelCards::builtin()).describe(card, provider);
+}
+
+/// Whether the price on a card is the one that comes with this version, and not one of your own.
+pub(crate) fn has_builtin_price(card: &ModelCard, provider: &str) -> bool {
+    let builtin = ModelCards::builtin().lookup(provider, &card.name).and_then(|it| it.price);
+    card.price.is_some() && card.price == builtin
+}
+
+/// Most tokens that a model writes, where that is known.
+pub(crate) fn max_output(card: &ModelCard) -> Option<u64> {
+    card.extra.get(MAX_OUTPUT).and_then(Value::as_u64)
 }
 
 impl ModelCards {
@@ -142,20 +160,28 @@ impl ModelCards {
     ///
     /// `responses` and `azure` know the models of `openai` (Azure's without a price), `dashscope-native` those of `dashscope`.
     pub fn lookup(&self, provider: &str, model: &str) -> Option<ModelCard> {
+        let mut card = ModelCard::new(model);
+        card.spec = format!("{provider}:{model}");
+        self.describe(&mut card, provider).then_some(card)
+    }
+
+    /// Puts in what is known of the model that a card names; whether anything is.
+    fn describe(&self, card: &mut ModelCard, provider: &str) -> bool {
         let (also, same_price) = match provider {
             "responses" => (Some("openai"), true),
             "azure" => (Some("openai"), false),
             "dashscope-native" => (Some("dashscope"), true),
             _ => (None, true),
         };
+        let model = card.name.as_str();
         let find = |provider: &str| self.providers.get(provider)?.iter().find(|entry| entry.is_of(model));
-        let (entry, same_price) = match find(provider) {
-            Some(entry) => (entry, true),
-            None => (find(also?)?, same_price),
+        let found = match find(provider) {
+            Some(entry) => Some((entry, true)),
+            None => also.and_then(find).map(|entry| (entry, same_price)),
         };
-        let mut card = entry.card(provider, model);
-        card.price = card.price.filter(|_| same_price);
-        Some(card)
+        let Some((entry, same_price)) = found else { return false };
+        entry.describe(card, same_price);
+        true
     }
 
     /// All that are known, as provider and model.
@@ -197,25 +223,24 @@ impl Entry {
         }
     }
 
-    fn card(&self, provider: &str, model: &str) -> ModelCard {
-        let mut card = ModelCard::new(model);
-        card.spec = format!("{provider}:{model}");
-        card.context_size = self.context_size.unwrap_or_default();
-        card.input_types = self.input_types.clone().unwrap_or_default();
-        card.output_types = self.output_types.clone().unwrap_or_default();
-        card.tools = self.tools.unwrap_or(true);
-        card.output_schema = self.output_schema.unwrap_or_default();
-        card.price = self.price;
-        let mut extra = Extra::default();
-        for (key, tokens) in [("max_input", self.max_input), ("max_output", self.max_output)] {
-            tokens.into_iter().for_each(|tokens| extra.set(key, tokens));
+    fn describe(&self, card: &mut ModelCard, same_price: bool) {
+        card.context_size = self.context_size.unwrap_or(card.context_size);
+        if let Some(types) = &self.input_types {
+            card.input_types.clone_from(types);
         }
-        self.thinking.into_iter().for_each(|thinking| extra.set("thinking", thinking));
+        if let Some(types) = &self.output_types {
+            card.output_types.clone_from(types);
+        }
+        card.tools = self.tools.unwrap_or(card.tools);
+        card.output_schema = self.output_schema.unwrap_or(card.output_schema);
+        card.price = self.price.filter(|_| same_price).or(card.price);
+        for (key, tokens) in [("max_input", self.max_input), (MAX_OUTPUT, self.max_output)] {
+            tokens.into_iter().for_each(|tokens| card.extra.set(key, tokens));
+        }
+        self.thinking.into_iter().for_each(|thinking| card.extra.set("thinking", thinking));
         for (key, text) in [("source", &self.source), ("date", &self.date)] {
-            text.iter().for_each(|text| extra.set(key, text.as_str()));
+            text.iter().for_each(|text| card.extra.set(key, text.as_str()));
         }
-        card.extra = extra;
-        card
     }
 }
 

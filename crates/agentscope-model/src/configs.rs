@@ -3,6 +3,8 @@
 mod api;
 mod build;
 mod document;
+#[cfg(feature = "image")]
+mod drawing;
 mod entry;
 mod fields;
 mod generate;
@@ -12,9 +14,14 @@ pub use api::{Api, Purpose};
 pub use entry::{Details, ModelConfig};
 
 use crate::{
+    Monitor, cards,
     keys::{Environment, looks_like_key},
     nearest::nearest,
 };
+#[cfg(feature = "embedding")]
+use agentscope_core::Embedder;
+#[cfg(feature = "image")]
+use agentscope_core::ImageModel;
 use agentscope_core::{ChatModel, Error, ErrorKind, Result};
 use fields::{named as told, type_of};
 use serde_json::Value;
@@ -61,6 +68,8 @@ pub struct Configs {
 struct Entry {
     config: Arc<ModelConfig>,
     origin: Origin,
+    /// Counts what the models of the entry cost, where it has a budget.
+    monitor: Monitor,
 }
 
 /// Where an entry was read.
@@ -95,16 +104,10 @@ impl Configs {
     /// # Errors
     /// [`ErrorKind::NotFound`] if the variable is not set; those of [`load`](Self::load).
     pub fn from_env() -> Result<Self> {
-        match std::env::var_os(VARIABLE).filter(|it| !it.is_empty()) {
-            Some(path) => Self::load(Path::new(&path)).map_err(|error| error.context(VARIABLE)),
-            None => {
-                let message =
-                    format!("no file of configurations is named: set {VARIABLE} to the path of one");
-                Err(Error::new(ErrorKind::NotFound, message))
-            }
-        }
+        Self::of_variable("")
     }
 
+    /// `or` is what else can be done where there is none.
     fn of_variable(or: &str) -> Result<Self> {
         match std::env::var_os(VARIABLE).filter(|it| !it.is_empty()) {
             Some(path) => Self::load(Path::new(&path)).map_err(|error| error.context(VARIABLE)),
@@ -200,9 +203,42 @@ impl Configs {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if there is no such configuration, [`ErrorKind::InvalidInput`] if it is of no chat model,
-    /// [`ErrorKind::Unauthorized`] if a key is missing, or is seen to be that of another provider.
+    /// [`ErrorKind::Unauthorized`] if a key is missing, or is seen to be that of another provider. Those of [`cards`], for the file
+    /// that AGENTSCOPE_MODEL_CARDS names.
+    ///
+    /// With a `budget`, the model is [metered](crate::Monitor): what it has cost is shared by all models that were made of the entry,
+    /// and a call beyond the budget fails with [`ErrorKind::Exhausted`]. A model whose price nobody knows cannot have one
+    /// ([`ErrorKind::InvalidInput`]).
     pub fn chat(&self, name: &str) -> Result<Arc<dyn ChatModel>> {
-        self.build(name, Purpose::Chat, |config, environment| build::chat(config, None, environment))
+        self.chat_of(name, None)
+    }
+
+    fn chat_of(&self, name: &str, spec: Option<&str>) -> Result<Arc<dyn ChatModel>> {
+        self.build(name, Purpose::Chat, |Entry { config, monitor, .. }, environment| {
+            build::chat(config, spec, monitor, environment)
+        })
+    }
+
+    /// The embedder of a name. A key that the entry does not have comes from the variable of its provider.
+    ///
+    /// # Errors
+    /// As for [`chat`](Self::chat); [`ErrorKind::InvalidInput`] for an entry with a `budget`, which only chat models keep.
+    #[cfg(feature = "embedding")]
+    pub fn embedder(&self, name: &str) -> Result<Arc<dyn Embedder>> {
+        self.build(name, Purpose::Embedding, |entry, environment| build::embedder(&entry.config, environment))
+    }
+
+    /// The model that draws of a name. A key that the entry does not have comes from the variable of its provider. The `n` and `size`
+    /// of the entry count where a request asks for one picture, and for no size.
+    ///
+    /// With `save_local`, pictures are kept as files in the folder `images` of the working directory. One that cannot be kept stays as
+    /// it came, and has a field `save_error` that says why: it was paid for.
+    ///
+    /// # Errors
+    /// As for [`embedder`](Self::embedder).
+    #[cfg(feature = "image")]
+    pub fn image(&self, name: &str) -> Result<Arc<dyn ImageModel>> {
+        self.build(name, Purpose::Image, |entry, environment| build::image(&entry.config, environment))
     }
 
     /// What `make` makes of the configuration of a name, which must be for `purpose`.
@@ -210,9 +246,10 @@ impl Configs {
         &self,
         name: &str,
         purpose: Purpose,
-        make: impl FnOnce(&ModelConfig, &Environment) -> Result<M>,
+        make: impl FnOnce(&Entry, &Environment) -> Result<M>,
     ) -> Result<M> {
-        let Entry { config, origin } = self.entry(name)?;
+        let entry = self.entry(name)?;
+        let Entry { config, origin, .. } = entry;
         let place = || origin.place(Some(&config.config_name));
         if config.purpose != purpose {
             let (is, model_type) = (config.purpose, config.model_type);
@@ -222,7 +259,8 @@ impl Configs {
             );
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
-        make(config, &Environment::of_process()).map_err(|error| error.context(place()))
+        cards()?;
+        make(entry, &Environment::of_process()).map_err(|error| error.context(place()))
     }
 
     fn entry(&self, name: &str) -> Result<&Entry> {
@@ -278,7 +316,7 @@ impl Configs {
         let place = origin.entry(name.as_deref());
         problems.extend(found.into_iter().map(|problem| format!("{place}: {problem}")));
         if let Some(config) = config.filter(|it| !it.config_name.is_empty())
-            && let Err(other) = self.put(Entry { config: Arc::new(config), origin })
+            && let Err(other) = self.put(Entry { config: Arc::new(config), origin, monitor: Monitor::new() })
         {
             problems.push(taken_by(&place, &other.entry(None)));
         }
@@ -342,12 +380,30 @@ fn all(problems: &[String], whole: &str) -> String {
     format!("{whole}: {} faults{}{more}", problems.len(), shown.collect::<String>())
 }
 
-/// The model of a spec `config:NAME`, from the file that AGENTSCOPE_MODEL_CONFIGS names, or `config:PATH#NAME`. `spec` is the whole
-/// line.
-pub(crate) fn named(named: &str, spec: &str) -> Result<Arc<dyn ChatModel>> {
-    let (configs, name) = match named.split_once('#') {
+/// The configurations that a spec `config:NAME` or `config:PATH#NAME` means, and the name.
+fn of_spec(named: &str) -> Result<(Configs, &str)> {
+    Ok(match named.split_once('#') {
         Some((path, name)) => (Configs::load(path)?, name),
         None => (Configs::of_variable(", or write `config:PATH#NAME`")?, named),
-    };
-    configs.build(name, Purpose::Chat, |config, environment| build::chat(config, Some(spec), environment))
+    })
+}
+
+/// The chat model of a spec `config:NAME`; `spec` is the whole line.
+pub(crate) fn chat_named(named: &str, spec: &str) -> Result<Arc<dyn ChatModel>> {
+    let (configs, name) = of_spec(named)?;
+    configs.chat_of(name, Some(spec))
+}
+
+/// The embedder of a spec `config:NAME`.
+#[cfg(feature = "embedding")]
+pub(crate) fn embedder_named(named: &str) -> Result<Arc<dyn Embedder>> {
+    let (configs, name) = of_spec(named)?;
+    configs.embedder(name)
+}
+
+/// The model that draws of a spec `config:NAME`.
+#[cfg(feature = "image")]
+pub(crate) fn image_named(named: &str) -> Result<Arc<dyn ImageModel>> {
+    let (configs, name) = of_spec(named)?;
+    configs.image(name)
 }

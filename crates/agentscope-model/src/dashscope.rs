@@ -36,13 +36,21 @@ const MULTIMODAL: [&str; 9] =
 
 impl DashScopeChatModel {
     /// A model such as `qwen-plus` or `qwen3-vl-plus`. The key is that of DASHSCOPE_API_KEY, the address that of
-    /// DASHSCOPE_HTTP_BASE_URL or `https://dashscope.aliyuncs.com/api/v1`. Its name tells whether it is asked as one that sees:
-    /// see [`multimodal`](Self::multimodal).
+    /// DASHSCOPE_HTTP_BASE_URL or `https://dashscope.aliyuncs.com/api/v1`. Its card or its name tells whether it is asked as one
+    /// that sees: see [`multimodal`](Self::multimodal).
     pub fn new(model: impl Into<String>) -> Self {
         let model = model.into();
         let multimodal = MULTIMODAL.iter().any(|it| model.contains(it));
-        let format: Arc<dyn Format> = Arc::new(DashScope { multimodal });
-        Self(Arc::new(Settings::new(format, model))).multimodal(multimodal)
+        let settings = Settings::new(Arc::new(DashScope { multimodal }), model, |card| {
+            card.input_types = types(multimodal);
+        });
+        let known = settings.card.input_types.clone();
+        let multimodal = multimodal || !known.is_empty();
+        Self(Arc::new(settings)).multimodal(multimodal).describe(|card| {
+            card.input_types = known;
+            // The API has no way to say it.
+            card.output_schema = false;
+        })
     }
 
     /// Whether it is asked by the multimodal method of the API, which other models refuse.
@@ -50,13 +58,18 @@ impl DashScopeChatModel {
     pub fn multimodal(self, multimodal: bool) -> Self {
         self.change(|settings| {
             settings.format = Arc::new(DashScope { multimodal });
-            let types: &[&str] = if multimodal { &["image/*", "audio/*", "video/*"] } else { &[] };
-            Arc::make_mut(&mut settings.card).input_types = types.iter().map(|it| (*it).to_owned()).collect();
+            Arc::make_mut(&mut settings.card).input_types = types(multimodal);
         })
     }
 }
 
-static SERVICE: Service = Service {
+/// What is assumed that a model takes.
+fn types(multimodal: bool) -> Vec<String> {
+    let types: &[&str] = if multimodal { &["image/*", "audio/*", "video/*"] } else { &[] };
+    types.iter().map(|it| (*it).to_owned()).collect()
+}
+
+const NATIVE: Service = Service {
     name: "dashscope-native",
     keys: &["DASHSCOPE_API_KEY"],
     needs_key: true,
@@ -67,6 +80,12 @@ static SERVICE: Service = Service {
     example: "https://dashscope.aliyuncs.com/api/v1",
     ..Service::COMMON
 };
+
+static SERVICE: Service = NATIVE;
+
+/// The same service, as specs of embedders and models that draw name it: they have no other API there.
+#[cfg(any(feature = "embedding", feature = "image"))]
+pub(crate) static ALONE: Service = Service { name: "dashscope", ..NATIVE };
 
 static TEXT: Manners = Manners { shown: [false; 4], media_in_order: true, ..Manners::COMMON };
 

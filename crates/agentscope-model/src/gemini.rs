@@ -69,13 +69,15 @@ impl GeminiChatModel {
         let model = model.into();
         let model = model.strip_prefix("models/").unwrap_or(&model).to_owned();
         let series = Series::of(&model);
-        Self(Arc::new(Settings::new(Arc::new(Gemini(series)), model))).describe(|card| {
-            card.output_schema = series == Series::New;
+        let settings = Settings::new(Arc::new(Gemini(series)), model, |card| {
+            card.output_schema = true;
             if series != Series::Other {
                 card.input_types =
                     ["image/*", "audio/*", "video/*", "application/pdf"].map(str::to_owned).to_vec();
             }
-        })
+        });
+        // Others can be held to a schema too, but not beside tools.
+        Self(Arc::new(settings)).describe(|card| card.output_schema &= series == Series::New)
     }
 
     /// Most tokens to think: 0 for none, -1 as many as the model likes. The thoughts are told, as far as Gemini tells them.
@@ -128,7 +130,7 @@ impl Series {
 #[derive(Debug)]
 struct Gemini(Series);
 
-static SERVICE: Service = Service {
+pub(crate) static SERVICE: Service = Service {
     name: "gemini",
     keys: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
     needs_key: true,

@@ -1,6 +1,7 @@
 //! What all models over HTTP have in common: settings, one request and its answer, and what is told when it fails. What differs
 //! is a [`Format`].
 
+mod access;
 mod answer;
 mod count;
 mod endpoint;
@@ -17,23 +18,30 @@ mod sse;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub(crate) use access::Access;
+#[cfg(any(feature = "embedding", feature = "image"))]
+pub(crate) use access::Place;
 pub(crate) use endpoint::with_path;
 pub(crate) use fault::Peer;
+#[cfg(any(feature = "embedding", feature = "image"))]
+pub(crate) use fault::compressed;
 pub(crate) use format::{Ask, Counting, Decode, Format, Framing, written};
-pub(crate) use media::{Inlined, image_type};
+pub(crate) use media::Inlined;
+#[cfg(any(feature = "embedding", feature = "image"))]
+pub(crate) use media::{FILE_LIMIT, Inline, read_file};
 pub(crate) use model::{HttpChatModel, http_chat_model};
 pub(crate) use service::{Auth, Service};
 
-use crate::resilience::{RetryPolicy, retry::retrying};
-use agentscope_core::{
-    Context, Error, Map, ModelCard, ModelDelta, ModelRequest, ModelStream, Name, Result, Secret,
+use crate::{
+    cards,
+    resilience::{RetryPolicy, retry::retrying},
 };
+use agentscope_core::{Context, Error, Map, ModelCard, ModelDelta, ModelRequest, ModelStream, Name, Result};
 use agentscope_net::shown;
 use answer::Answer;
 use endpoint::Endpoint;
 use reader::Reader;
 use std::{
-    borrow::Cow,
     collections::VecDeque,
     fmt,
     sync::{Arc, OnceLock, atomic::AtomicBool},
@@ -46,21 +54,14 @@ const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(300);
 /// Longest silence within an answer (2 min).
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Fewest bytes of a secret that is looked for in what is told (4): shorter ones are in any text.
-const SECRET_LENGTH: usize = 4;
-
 /// What a model over HTTP is made of.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) format: Arc<dyn Format>,
     pub(crate) card: Arc<ModelCard>,
-    pub(crate) base_url: String,
-    pub(crate) key: Option<Secret>,
-    /// The variable of the environment in which the key was found: it is that of the provider's own address.
-    pub(crate) found_key: Option<&'static str>,
-    /// The address was given in the program, so that a key of the environment is not for it.
-    pub(crate) own_address: bool,
-    pub(crate) headers: Vec<(String, Secret)>,
+    /// The price on the card comes with this version: it is that of the provider's own address.
+    pub(crate) found_price: bool,
+    pub(crate) access: Access,
     pub(crate) extra: Map,
     pub(crate) temperature: Option<f64>,
     pub(crate) max_tokens: Option<u64>,
@@ -74,19 +75,19 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// A model of the provider that the format names. Key and address are found in the provider's variables.
-    pub(crate) fn new(format: Arc<dyn Format>, model: String) -> Self {
+    /// A model of the provider that the format names. Key and address are found in the provider's variables. What nobody knows
+    /// of the model is as `assume` has it.
+    pub(crate) fn new(format: Arc<dyn Format>, model: String, assume: impl FnOnce(&mut ModelCard)) -> Self {
         let service = format.service();
         let mut card = ModelCard::new(model.as_str());
         card.spec = format!("{}:{model}", service.name);
-        let key = service.keys.iter().find_map(|name| Some((*name, variable(name)?)));
-        Self {
+        assume(&mut card);
+        let known_as = if service.name.is_empty() { "other" } else { service.name };
+        cards::describe(&mut card, known_as);
+        let mut settings = Self {
+            found_price: cards::has_builtin_price(&card, known_as),
             card: Arc::new(card),
-            base_url: variable(service.base_url_variable).unwrap_or_else(|| service.base_url.to_owned()),
-            found_key: key.as_ref().map(|(name, _)| *name),
-            own_address: false,
-            key: key.map(|(_, key)| Secret::from(key.trim())),
-            headers: Vec::new(),
+            access: Access::of(service),
             extra: Map::new(),
             temperature: None,
             max_tokens: None,
@@ -97,7 +98,9 @@ impl Settings {
             free_choice: Arc::default(),
             endpoint: OnceLock::new(),
             format,
-        }
+        };
+        settings.forget_price();
+        settings
     }
 
     pub(crate) fn change(mut self: Arc<Self>, change: impl FnOnce(&mut Self)) -> Arc<Self> {
@@ -132,7 +135,7 @@ impl Settings {
             extra: &self.extra,
             media,
             stream: self.stream,
-            at_home: self.is_at_home(),
+            at_home: self.access.is_at_home(),
             free_choice,
         }
     }
@@ -163,10 +166,21 @@ impl Settings {
 
     /// Another address. A key that was found in the environment is not sent there: it is that of the provider.
     pub(crate) fn set_base_url(&mut self, url: String) {
-        self.base_url = url;
-        self.own_address = true;
-        if self.found_key.take().is_some() {
-            self.key = None;
+        self.access.set_base_url(url);
+        self.forget_price();
+    }
+
+    /// As [`set_base_url`](Self::set_base_url), for a key that was found for whatever address there is.
+    pub(crate) fn set_address(&mut self, url: String) {
+        self.access.base_url = url;
+        self.forget_price();
+    }
+
+    /// Elsewhere than at the provider's own address, nobody knows what its models cost.
+    pub(crate) fn forget_price(&mut self) {
+        if self.found_price && !self.access.is_at_home() {
+            self.found_price = false;
+            Arc::make_mut(&mut self.card).price = None;
         }
     }
 
@@ -176,29 +190,9 @@ impl Settings {
         self.endpoint().map(drop)
     }
 
-    /// Whether requests go to the provider's own address, and not to that of someone who speaks alike.
-    pub(crate) fn is_at_home(&self) -> bool {
-        let home = self.format.service().base_url;
-        !home.is_empty() && self.base_url == home
-    }
-
     /// The error without what is secret: servers repeat what they were sent.
     fn without_secrets(&self, error: Error) -> Error {
-        let secrets = self.key.iter().chain(self.headers.iter().map(|(_, value)| value));
-        let secrets = secrets.map(|secret| Cow::Borrowed(secret.expose()));
-        let told = secrets
-            .chain(self.endpoint().into_iter().flat_map(Endpoint::secrets))
-            .filter(|secret| secret.len() >= SECRET_LENGTH)
-            .fold(error.message().to_owned(), |told, secret| told.replace(&*secret, "***"));
-        if told == error.message() {
-            return error;
-        }
-        // Its causes may repeat them too, so they are left out.
-        let clean = Error::new(error.kind(), told);
-        match error.retry_after() {
-            Some(wait) => clean.with_retry_after(wait),
-            None => clean,
-        }
+        self.access.without_secrets(error, self.endpoint().ok().map(|endpoint| &endpoint.url))
     }
 
     /// Where requests go, made once.
@@ -207,17 +201,13 @@ impl Settings {
     }
 }
 
-fn variable(name: &str) -> Option<String> {
-    if name.is_empty() { None } else { std::env::var(name).ok().filter(|it| !it.trim().is_empty()) }
-}
-
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { format, card, base_url, stream, .. } = self;
+        let Self { format, card, access, stream, .. } = self;
         f.debug_struct("Model")
             .field("format", format)
             .field("model", &card.name)
-            .field("base_url", &shown(base_url))
+            .field("base_url", &shown(&access.base_url))
             .field("stream", stream)
             .finish_non_exhaustive()
     }

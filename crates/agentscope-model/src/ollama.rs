@@ -28,7 +28,8 @@ http_chat_model! {
     /// `http://localhost:11434`; one that ends with `/v1` is understood. A key is that of OLLAMA_API_KEY, which
     /// `https://ollama.com` asks for. Its spec is `ollama:qwen3`.
     ///
-    /// * [`context_size`](Self::context_size) is the window that Ollama gives the model (`num_ctx`). Without it Ollama chooses one,
+    /// * [`context_size`](Self::context_size), or that of your own [`cards`](crate::cards), is the window that Ollama gives the model
+    ///   (`num_ctx`). Without it Ollama chooses one,
     ///   mostly of 4,096 tokens or what OLLAMA_CONTEXT_LENGTH says where it runs.
     /// * A conversation that does not fit is [`ErrorKind::ContextOverflow`], and an answer that does not is cut as `Length`: Ollama is
     ///   told not to forget the beginning without a word. `.body("truncate", true)` and `.body("shift", true)` let it.
@@ -64,18 +65,18 @@ impl OllamaChatModel {
     pub fn new(model: impl Into<String>) -> Self {
         let model = model.into();
         let sees = SEEING.iter().any(|it| model.contains(it)) || model.ends_with("vl");
-        let mut settings = Settings::new(Arc::new(Ollama), model);
-        if settings.base_url == SERVICE.base_url
-            && let Some(host) = std::env::var("OLLAMA_HOST").ok().and_then(|host| host::url_of(&host))
-        {
-            settings.base_url = host;
-        }
-        Self(Arc::new(settings)).describe(|card| {
+        let mut settings = Settings::new(Arc::new(Ollama), model, |card| {
             card.output_schema = true;
             if sees {
                 card.input_types = vec!["image/*".to_owned()];
             }
-        })
+        });
+        if settings.access.is_at_home()
+            && let Some(host) = found_host()
+        {
+            settings.set_address(host);
+        }
+        Self(Arc::new(settings))
     }
 
     /// Whether to think before it speaks, or how much: `"low"`, `"medium"`, `"high"` or `"max"`. Without it, a model that can
@@ -93,11 +94,16 @@ impl OllamaChatModel {
     }
 }
 
+/// Where OLLAMA_HOST says that Ollama is.
+pub(crate) fn found_host() -> Option<String> {
+    std::env::var("OLLAMA_HOST").ok().and_then(|host| host::url_of(&host))
+}
+
 /// The wire format.
 #[derive(Debug)]
 struct Ollama;
 
-static SERVICE: Service = Service {
+pub(crate) static SERVICE: Service = Service {
     name: "ollama",
     keys: &["OLLAMA_API_KEY"],
     needs_key: false,

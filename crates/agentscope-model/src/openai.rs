@@ -75,17 +75,17 @@ impl OpenAIChatModel {
     /// A model of a provider. Key and address are found in the provider's variables, see [`Provider`].
     pub fn of(provider: Provider, model: impl Into<String>) -> Self {
         let model = model.into();
-        let sees = sees(&model);
-        Self(Arc::new(Settings::new(Arc::new(Chat(provider)), model))).describe(|card| {
+        let sees = provider == Provider::OpenAi && sees(&model);
+        Self(Arc::new(Settings::new(Arc::new(Chat(provider)), model, |card| {
             card.output_schema = provider.ways().output_schema;
-            if sees && provider == Provider::OpenAi {
+            if sees {
                 card.input_types = vec!["image/*".to_owned()];
             }
-        })
+        })))
     }
 }
 
-/// Whether a model of OpenAI is shown images, by its name.
+/// Whether a model of OpenAI of which nothing is known is shown images, by its name.
 pub(crate) fn sees(model: &str) -> bool {
     let is_one = |names: &[&str]| names.iter().any(|it| model.starts_with(it));
     is_one(&["gpt-4o", "gpt-4.1", "gpt-5", "o1", "o3", "o4"])

@@ -54,7 +54,7 @@ impl PostApiChatModel {
     pub fn new(url: impl Into<String>) -> Self {
         let url = url.into();
         let name = url.parse().ok().and_then(|url: Url| url.host_str().map(Name::from)).unwrap_or_default();
-        let settings = Settings::new(Arc::new(PostApi::default()), String::new());
+        let settings = Settings::new(Arc::new(PostApi::default()), String::new(), |_| {});
         Self(Arc::new(settings))
             .base_url(url)
             .stream(false)

@@ -46,12 +46,12 @@ impl OpenAIResponseModel {
     pub fn new(model: impl Into<String>) -> Self {
         let model = model.into();
         let sees = sees(&model);
-        Self(Arc::new(Settings::new(Arc::new(Responses), model))).describe(|card| {
+        Self(Arc::new(Settings::new(Arc::new(Responses), model, |card| {
             card.output_schema = true;
             if sees {
                 card.input_types = vec!["image/*".to_owned()];
             }
-        })
+        })))
     }
 
     /// How much it thinks, such as `minimal`, `low`, `medium` or `high`; for a model that does.

@@ -2,7 +2,7 @@
 
 use crate::{
     AnthropicChatModel, DashScopeChatModel, GeminiChatModel, OllamaChatModel, OpenAIChatModel,
-    OpenAIResponseModel, Provider, configs,
+    OpenAIResponseModel, Provider, cards, configs,
     http::{HttpChatModel, Settings},
     nearest::nearest,
 };
@@ -39,39 +39,84 @@ fn forms() -> String {
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if it names no known provider or no model; [`ErrorKind::Unauthorized`] if the provider's key is
-/// missing.
+/// missing; those of [`cards`] for the file that AGENTSCOPE_MODEL_CARDS names.
 pub fn from_spec(spec: &str) -> Result<Arc<dyn ChatModel>> {
-    let spec = spec.trim();
-    let wrong = |message: String| Error::new(ErrorKind::InvalidInput, message);
-    if spec.starts_with("http://") || spec.starts_with("https://") {
-        let (url, model) = spec.split_once('#').unwrap_or((spec, ""));
-        if model.is_empty() {
-            return Err(wrong(format!(
-                "`{}` does not name a model: add `#NAME`, a name that its /models lists",
-                shown(url)
-            )));
+    // A model would pass over a file of cards that cannot be read.
+    cards()?;
+    match Spec::read(spec)? {
+        Spec::Address { url, model, shown } => {
+            let mut model = OpenAIChatModel::of(Provider::Other, model).0;
+            let settings = Arc::make_mut(&mut model);
+            settings.set_address(url.to_owned());
+            Arc::make_mut(&mut settings.card).spec = shown;
+            checked(model)
         }
-        let spec = format!("{}#{model}", shown(url));
-        let mut model = OpenAIChatModel::of(Provider::Other, model).0;
-        let settings = Arc::make_mut(&mut model);
-        settings.base_url = url.to_owned(); // the key is that of whatever address there is
-        Arc::make_mut(&mut settings.card).spec = spec;
-        return checked(model);
+        Spec::Config(named) => configs::chat_named(named, spec.trim()),
+        Spec::Provider { name, model } => {
+            let names = makers().map(|(known, _)| known);
+            let known = provider(name, model, "models", names, &forms())?;
+            match makers().find(|(it, _)| *it == known) {
+                Some((_, make)) => checked(make.of(model)),
+                None => Err(Error::new(ErrorKind::Internal, format!("nobody makes models of `{known}`"))),
+            }
+        }
     }
-    if let Some(named) = spec.strip_prefix("config:") {
-        return configs::named(named, spec);
+}
+
+/// What a line of configuration names, whatever it is that is made of it.
+pub(crate) enum Spec<'a> {
+    /// The address of an API that is compatible with OpenAI's. `shown` is the line without what may be secret in it.
+    Address { url: &'a str, model: &'a str, shown: String },
+    /// An entry of a file of configurations: `NAME` or `PATH#NAME`.
+    Config(&'a str),
+    /// Both as they were written.
+    Provider { name: &'a str, model: &'a str },
+}
+
+impl<'a> Spec<'a> {
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] for an address that names no model.
+    pub(crate) fn read(spec: &'a str) -> Result<Self> {
+        let spec = spec.trim();
+        if spec.starts_with("http://") || spec.starts_with("https://") {
+            let (url, model) = spec.split_once('#').unwrap_or((spec, ""));
+            if model.is_empty() {
+                let message = format!(
+                    "`{}` does not name a model: add `#NAME`, a name that its /models lists",
+                    shown(url)
+                );
+                return Err(Error::new(ErrorKind::InvalidInput, message));
+            }
+            return Ok(Self::Address { url, model, shown: format!("{}#{model}", shown(url)) });
+        }
+        if let Some(named) = spec.strip_prefix("config:") {
+            return Ok(Self::Config(named));
+        }
+        let (name, model) = spec.split_once(':').unwrap_or((spec, ""));
+        Ok(Self::Provider { name, model: model.trim() })
     }
-    let (name, model) = spec.split_once(':').unwrap_or((spec, ""));
-    let Some((_, make)) = makers().find(|(known, _)| known.eq_ignore_ascii_case(name)) else {
-        let hint = nearest(name, makers().map(|(it, _)| it))
-            .map(|it| format!(" (do you mean `{it}`?)"))
-            .unwrap_or_default();
-        return Err(wrong(format!("`{name}` is no known provider of models{hint}: a spec is {}", forms())));
+}
+
+/// The provider that a spec names, of those that are known to have what is asked for: `models`.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if there is none of that name, with what was meant, or if no model is named.
+pub(crate) fn provider<'a>(
+    name: &str,
+    model: &str,
+    what: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+    forms: &str,
+) -> Result<&'a str> {
+    let wrong = |message: String| Err(Error::new(ErrorKind::InvalidInput, message));
+    let Some(found) = known.clone().find(|it| it.eq_ignore_ascii_case(name)) else {
+        let hint = nearest(name, known).map(|it| format!(" (do you mean `{it}`?)")).unwrap_or_default();
+        return wrong(format!("`{name}` is no known provider of {what}{hint}: a spec is {forms}"));
     };
     if model.is_empty() {
-        return Err(wrong(format!("`{spec}` does not name a model: give `{name}:MODEL`")));
+        return wrong(format!("`{name}:` does not name a model: give `{name}:MODEL`"));
     }
-    checked(make.of(model))
+    Ok(found)
 }
 
 /// Who makes a model of a name.
@@ -100,7 +145,7 @@ const FORMATS: &[(&str, fn(&str) -> Arc<Settings>)] = &[
 ];
 
 /// Who makes models, by the name that stands before the colon.
-fn makers() -> impl Iterator<Item = (&'static str, Maker)> {
+fn makers() -> impl Iterator<Item = (&'static str, Maker)> + Clone {
     let formats = FORMATS.iter().map(|(name, make)| (*name, Maker::Format(*make)));
     formats.chain(Provider::NAMED.into_iter().map(|it| (it.ways().service.name, Maker::Chat(it))))
 }

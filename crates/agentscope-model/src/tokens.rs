@@ -4,6 +4,10 @@
 //! a message and a tool cost beside their words. All other models, and these without the feature, get the
 //! [estimate](agentscope_core::estimate_tokens) for their words. Images are counted by what each family says that they cost.
 //!
+//! [`ChatModel::estimate_tokens`](agentscope_core::ChatModel::estimate_tokens) of the models of this crate is [`estimate`], and
+//! [`ChatModel::count_tokens`](agentscope_core::ChatModel::count_tokens) has the provider count where it does (Anthropic, Gemini and
+//! the Responses API of OpenAI), and is [`count`] elsewhere.
+//!
 //! ```
 //! use agentscope_core::{ModelRequest, Msg};
 //! use agentscope_model::tokens;
@@ -18,6 +22,7 @@ mod image;
 #[cfg(feature = "tiktoken")]
 mod openai;
 
+pub(crate) use image::image_type;
 pub use image::{Detail, image_size, image_tokens};
 
 use agentscope_core::{ContentBlock, Media, ModelRequest, Result, estimate_tokens};

@@ -6,7 +6,7 @@ use super::{
     part::{Block, CacheControl},
     schema::closed,
 };
-use crate::{http::Ask, wire::parameters};
+use crate::{cards::max_output, http::Ask, wire::parameters};
 use agentscope_core::{Map, Result, ToolChoice, ToolSpec};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
@@ -47,7 +47,8 @@ impl<'a> Body<'a> {
         let mut body = Self { ask: *ask, claude, talk, tools_mark, schema, max_tokens: 0 };
         body.max_tokens = ask.req.options.max_tokens.unwrap_or_else(|| {
             let thoughts = body.asked_thinking().and_then(|it| it.get("budget_tokens")?.as_u64());
-            claude.max_tokens().max(thoughts.map_or(0, |thoughts| thoughts.saturating_add(4_096)))
+            let most = max_output(ask.card).unwrap_or_else(|| claude.max_tokens());
+            most.max(thoughts.map_or(0, |thoughts| thoughts.saturating_add(4_096)))
         });
         Ok(body)
     }

@@ -1,6 +1,7 @@
 //! Reading a file of model cards. What is wrong is told with its place, because people write these files by hand.
 
 use super::Entry;
+use crate::nearest::nearest;
 use agentscope_core::{Currency, Error, LongPrice, Map, Price};
 use serde_json::Value;
 
@@ -107,7 +108,7 @@ impl<'a> Fields<'a> {
         };
         match fields.keys().find(|key| !known.contains(&key.as_str())) {
             Some(key) => {
-                let meant = match nearest(key, known) {
+                let meant = match nearest(key, known.iter().copied()) {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => format!("it has {}", known.join(", ")),
                 };
@@ -176,24 +177,4 @@ fn shown(value: &Value) -> String {
         Value::Array(_) | Value::Object(_) => kind(value).to_owned(),
         value => value.to_string().chars().take(40).collect(),
     }
-}
-
-/// The name that differs in at most three places, and in less than half of its letters.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let near = |known: &&str| distance(name, known) <= 3.min(known.len() / 2);
-    known.iter().copied().filter(near).min_by_key(|known| distance(name, known))
-}
-
-/// How many letters have to be put in, left out or changed, after Wagner and Fischer.
-fn distance(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (at, letter) in from.chars().enumerate() {
-        let (mut corner, mut left) = (at, at + 1);
-        for (cell, other) in row.iter_mut().skip(1).zip(to.chars()) {
-            left = (corner + usize::from(letter != other)).min(*cell + 1).min(left + 1);
-            corner = std::mem::replace(cell, left);
-        }
-        row.iter_mut().take(1).for_each(|first| *first = at + 1);
-    }
-    row.last().copied().unwrap_or_default()
 }

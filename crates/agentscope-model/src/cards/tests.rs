@@ -72,12 +72,19 @@ fn names_with_dates_are_those_of_the_model_and_the_longest_counts() {
 
 #[test]
 fn other_ways_to_a_provider_know_its_models() {
-    let card = known("responses", "gpt-4o-2024-11-20").unwrap();
+    let card = ModelCards::builtin().lookup("responses", "gpt-4o-2024-11-20").unwrap();
     assert_eq!((&*card.name, &*card.spec), ("gpt-4o-2024-11-20", "responses:gpt-4o-2024-11-20"));
     assert_eq!(card.price.unwrap().cached, 1.25);
-    assert_eq!(known("azure", "gpt-4o").unwrap().price, None, "Azure has prices of its own");
-    assert_eq!(known("dashscope-native", "qwen-max").unwrap().price.unwrap().currency, Currency::CNY);
-    assert_eq!(known("vllm", "Qwen/Qwen3-8B"), None);
+    assert_eq!(
+        ModelCards::builtin().lookup("azure", "gpt-4o").unwrap().price,
+        None,
+        "Azure has prices of its own"
+    );
+    assert_eq!(
+        ModelCards::builtin().lookup("dashscope-native", "qwen-max").unwrap().price.unwrap().currency,
+        Currency::CNY
+    );
+    assert_eq!(ModelCards::builtin().lookup("vllm", "Qwen/Qwen3-8B"), None);
     let ours = r#"{"azure": [{"model": "gpt-4o", "price": {"input": 3, "output": 12}}]}"#;
     let cards = ModelCards::builtin().extended_with_json("ours", ours).unwrap();
     assert_eq!(cards.lookup("azure", "gpt-4o").unwrap().price, Some(Price::new(3.0, 12.0)));

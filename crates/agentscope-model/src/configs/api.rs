@@ -31,7 +31,7 @@ pub enum Api {
     Gemini,
     /// Ollama's own, chat.
     Ollama,
-    /// Ollama's own, the continuation of one text.
+    /// Ollama's own, the continuation of one text: a chat in which all that was said is told as one text.
     OllamaGenerate,
     /// DeepSeek's.
     DeepSeek,

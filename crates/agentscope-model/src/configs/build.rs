@@ -5,38 +5,152 @@ use super::{
     entry::{Details, ModelConfig, first_of},
     fields::named,
 };
+#[cfg(any(feature = "embedding", feature = "image"))]
+use crate::json_call::Endpoint;
 use crate::{
-    AnthropicChatModel, DashScopeChatModel, GeminiChatModel, OllamaChatModel, OpenAIChatModel,
-    OpenAIResponseModel, PostApiChatModel, Provider, RetryPolicy,
-    http::{HttpChatModel, Settings},
+    AnthropicChatModel, Budget, DashScopeChatModel, GeminiChatModel, Monitor, OllamaChatModel,
+    OpenAIChatModel, OpenAIResponseModel, PostApiChatModel, Provider, RetryPolicy,
+    http::{Access, HttpChatModel, Settings},
     keys::{Environment, is_placeholder, key_fault, key_hint},
 };
+#[cfg(feature = "embedding")]
+use agentscope_core::Embedder;
+#[cfg(feature = "image")]
+use agentscope_core::ImageModel;
 use agentscope_core::{
-    BoxFuture, ChatModel, Context, Error, ErrorKind, ModelCard, ModelOptions, ModelRequest, ModelStream,
-    Result, Secret,
+    BoxFuture, ChatModel, Context, Error, ErrorKind, Map, ModelCard, ModelOptions, ModelRequest, ModelStream,
+    Result, Secret, Transcript,
 };
 use agentscope_net::{Url, shown};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// The chat model of a configuration. `spec` is the line that named it, if one did.
+/// The chat model of a configuration. `spec` is the line that named it, if one did; `monitor` counts what it costs, if that is
+/// limited.
 pub(super) fn chat(
     config: &ModelConfig,
     spec: Option<&str>,
+    monitor: &Monitor,
     environment: &Environment,
 ) -> Result<Arc<dyn ChatModel>> {
     let connection = Connection::of(config, environment)?;
-    let mut model = model_of(config, &connection)?;
+    let mut model = model_of(config, &connection);
     connect(Arc::make_mut(&mut model), config, connection, environment);
     model.check()?;
-    Ok(Arc::new(Configured::new(HttpChatModel(model), config, spec)))
+    let model = Configured::new(HttpChatModel(model), config, spec);
+    let Some(budget) = config.budget else { return Ok(Arc::new(model)) };
+    let Some(price) = model.card.price else {
+        let message = format!(
+            "`budget` cannot be kept, because nobody knows what the model `{}` costs: say it in a file of model cards that \
+             AGENTSCOPE_MODEL_CARDS names (a model that costs nothing has the price 0), or leave `budget` out",
+            config.model_name
+        );
+        return Err(Error::new(ErrorKind::InvalidInput, message));
+    };
+    monitor.limit(Budget::money(budget, price.currency)).map_err(|error| error.context("`budget`"))?;
+    Ok(Arc::new(monitor.meter(model)))
+}
+
+/// The embedder of a configuration.
+#[cfg(feature = "embedding")]
+pub(super) fn embedder(config: &ModelConfig, environment: &Environment) -> Result<Arc<dyn Embedder>> {
+    use crate::{
+        DashScopeMultiModalEmbedding, DashScopeTextEmbedding, GeminiTextEmbedding, OllamaTextEmbedding,
+        OpenAITextEmbedding,
+    };
+    let connection = checked(config, environment)?;
+    let (name, url) = (config.model_name.as_str(), config.base_url.as_deref());
+    let is_elsewhere = url.is_some() && !connection.is_own;
+    let connect = |endpoint: &mut Endpoint| endpoint_of(endpoint, config, connection, environment);
+    let fields = &config.options.extra;
+    match config.api {
+        Api::DashScope if DashScopeMultiModalEmbedding::is_one(name) => {
+            DashScopeMultiModalEmbedding::new(name).configured(connect, url, fields)
+        }
+        Api::DashScope => DashScopeTextEmbedding::new(name).configured(connect, url, fields),
+        Api::Gemini => GeminiTextEmbedding::new(name).configured(connect, url, fields),
+        Api::Ollama => {
+            OllamaTextEmbedding::new(name).configured(connect, url, &of_ollama(config, fields.clone()))
+        }
+        Api::OpenAi if is_elsewhere => {
+            OpenAITextEmbedding::compatible(url.unwrap_or_default(), name).configured(connect, url, fields)
+        }
+        Api::OpenAi => OpenAITextEmbedding::new(name).configured(connect, url, fields),
+        Api::ZhipuAi => OpenAITextEmbedding::of(Provider::Zhipu, name).configured(connect, url, fields),
+        _ => Err(not_here(config, "openai_embedding")),
+    }
+}
+
+/// The model that draws of a configuration.
+#[cfg(feature = "image")]
+pub(super) fn image(config: &ModelConfig, environment: &Environment) -> Result<Arc<dyn ImageModel>> {
+    use crate::{DashScopeImageModel, OpenAIImageModel};
+    let connection = checked(config, environment)?;
+    let (name, url) = (config.model_name.as_str(), config.base_url.as_deref());
+    let is_elsewhere = url.is_some() && !connection.is_own;
+    let connect = |endpoint: &mut Endpoint| endpoint_of(endpoint, config, connection, environment);
+    let model = match config.api {
+        Api::DashScopeNative => DashScopeImageModel::new(name).connected(connect).checked()?,
+        Api::OpenAi if is_elsewhere => {
+            OpenAIImageModel::compatible(url.unwrap_or_default(), name).connected(connect).checked()?
+        }
+        Api::OpenAi => OpenAIImageModel::new(name).connected(connect).checked()?,
+        _ => return Err(not_here(config, "openai_dall_e")),
+    };
+    Ok(Arc::new(super::drawing::Drawing::new(model, config)))
+}
+
+/// Where a model is reached that is no chat model.
+#[cfg(any(feature = "embedding", feature = "image"))]
+fn checked(config: &ModelConfig, environment: &Environment) -> Result<Connection> {
+    if config.budget.is_some() {
+        let message = "a `budget` is kept by chat models only: leave it out";
+        return Err(Error::new(ErrorKind::InvalidInput, message));
+    }
+    Connection::of(config, environment)
+}
+
+#[cfg(any(feature = "embedding", feature = "image"))]
+fn not_here(config: &ModelConfig, instead: &str) -> Error {
+    let message = format!(
+        "models of the type `{}` are not part of this version: use one that speaks the API of OpenAI, such as `{instead}` with a \
+         `base_url`",
+        config.model_type
+    );
+    Error::new(ErrorKind::InvalidInput, message)
+}
+
+/// Puts in what the entry says of the connection.
+#[cfg(any(feature = "embedding", feature = "image"))]
+fn endpoint_of(
+    endpoint: &mut Endpoint,
+    config: &ModelConfig,
+    connection: Connection,
+    environment: &Environment,
+) {
+    endpoint.change(|access| reach(access, config, connection, environment));
+    if let Some(retries) = config.max_retries {
+        endpoint.retry = endpoint.retry.clone().retries(retries);
+    }
+    endpoint.timeout = config.timeout.unwrap_or(endpoint.timeout);
+}
+
+/// The fields of a request to Ollama, whose options are an object of their own.
+fn of_ollama(config: &ModelConfig, options: Map) -> Map {
+    let Details::Ollama { keep_alive } = &config.details else { return options };
+    let mut fields = Map::new();
+    if !options.is_empty() {
+        fields.insert("options".to_owned(), Value::Object(options));
+    }
+    fields.extend(keep_alive.iter().map(|time| ("keep_alive".to_owned(), time.clone())));
+    fields
 }
 
 /// The model as it is without the entry's further fields.
-fn model_of(config: &ModelConfig, connection: &Connection) -> Result<Arc<Settings>> {
+fn model_of(config: &ModelConfig, connection: &Connection) -> Arc<Settings> {
     let name = config.model_name.as_str();
-    let chat = |provider| Ok(OpenAIChatModel::of(provider, name).0);
+    let chat = |provider| OpenAIChatModel::of(provider, name).0;
     match config.api {
         // Who else is behind an address may refuse what only the provider itself takes.
         Api::OpenAi if connection.base_url.is_some() && !connection.is_own => chat(Provider::Other),
@@ -52,20 +166,13 @@ fn model_of(config: &ModelConfig, connection: &Connection) -> Result<Arc<Setting
         Api::ModelScope => chat(Provider::ModelScope),
         Api::ZhipuAi => chat(Provider::Zhipu),
         Api::Yi => chat(Provider::Yi),
-        Api::Responses => Ok(OpenAIResponseModel::new(name).0),
-        Api::Ollama => Ok(OllamaChatModel::new(name).0),
-        Api::Gemini => Ok(GeminiChatModel::new(name).0),
-        Api::Anthropic => Ok(AnthropicChatModel::new(name).0),
-        Api::DashScopeNative => Ok(DashScopeChatModel::new(name).0),
-        Api::PostApi => Ok(post_api(config)),
-        Api::OllamaGenerate => {
-            let message = format!(
-                "models of the type `{}` are not part of this version: use one that speaks the API of OpenAI, such as \
-                 `openai_chat` with a `base_url`",
-                config.model_type
-            );
-            Err(Error::new(ErrorKind::InvalidInput, message))
-        }
+        Api::Responses => OpenAIResponseModel::new(name).0,
+        // A prompt that is continued by the model's template is a conversation of one message.
+        Api::Ollama | Api::OllamaGenerate => OllamaChatModel::new(name).0,
+        Api::Gemini => GeminiChatModel::new(name).0,
+        Api::Anthropic => AnthropicChatModel::new(name).0,
+        Api::DashScopeNative => DashScopeChatModel::new(name).0,
+        Api::PostApi => post_api(config),
     }
 }
 
@@ -91,32 +198,45 @@ fn post_api(config: &ModelConfig) -> Arc<Settings> {
 
 /// Puts the entry's further fields in.
 fn connect(settings: &mut Settings, config: &ModelConfig, connection: Connection, environment: &Environment) {
-    let service = settings.format.service();
-    let url = connection.base_url.or_else(|| {
-        let default = || environment.value(service.base_url_variable).unwrap_or(service.base_url);
-        (!config.query.is_empty()).then(|| default().to_owned())
-    });
-    match url.map(|url| with_query(url, &config.query)) {
-        Some(url) if connection.is_own => settings.base_url = url,
-        // A key of the environment is the provider's, and goes to no other address.
-        Some(url) => settings.set_base_url(url),
-        None => {}
-    }
-    if let Some(key) = connection.key {
-        (settings.key, settings.found_key) = (Some(key), None);
-    }
-    if let Some(organization) = connection.organization {
-        settings.headers.push(("OpenAI-Organization".to_owned(), organization.into()));
-    }
-    settings.headers.extend(config.headers.iter().cloned());
+    reach(&mut settings.access, config, connection, environment);
+    settings.forget_price();
     settings.stream = config.stream.unwrap_or(settings.stream);
     if let Some(retries) = config.max_retries {
         settings.retry = settings.retry.clone().retries(retries);
     }
     settings.first_byte_timeout = config.timeout.unwrap_or(settings.first_byte_timeout);
-    if let Details::Ollama { keep_alive: Some(time) } = &config.details {
-        settings.extra.insert("keep_alive".to_owned(), time.clone());
+    if let Details::Ollama { .. } = &config.details {
+        let window = config.options.extra.get("num_ctx").and_then(Value::as_u64);
+        let card = Arc::make_mut(&mut settings.card);
+        card.context_size = window.unwrap_or(card.context_size);
+        settings.extra.extend(of_ollama(config, config.options.extra.clone()));
     }
+}
+
+/// Puts in what the entry says of the address and the key.
+fn reach(access: &mut Access, config: &ModelConfig, connection: Connection, environment: &Environment) {
+    let service = access.service;
+    let mut query = config.query.clone();
+    if let Details::Azure { api_version: Some(version) } = &config.details {
+        query.push(("api-version".to_owned(), version.as_str().into()));
+    }
+    let url = connection.base_url.or_else(|| {
+        let default = || environment.value(service.base_url_variable).unwrap_or(service.base_url);
+        (!query.is_empty()).then(|| default().to_owned())
+    });
+    match url.map(|url| with_query(url, &query)) {
+        Some(url) if connection.is_own => access.base_url = url,
+        // A key of the environment is the provider's, and goes to no other address.
+        Some(url) => access.set_base_url(url),
+        None => {}
+    }
+    if let Some(key) = connection.key {
+        access.set_key(key);
+    }
+    if let Some(organization) = connection.organization {
+        access.headers.push(("OpenAI-Organization".to_owned(), organization.into()));
+    }
+    access.headers.extend(config.headers.iter().cloned());
 }
 
 /// Where a configured model is reached, and as whom.
@@ -225,7 +345,14 @@ impl<M: ChatModel> Configured<M> {
             (None, Some(url)) => card.spec = format!("{}#{}", shown(url), config.model_name),
             (None, None) => {}
         }
-        Self { model, card, options: config.options.clone() }
+        let mut options = config.options.clone();
+        if config.api == Api::OllamaGenerate {
+            options.transcript = Transcript::Always;
+        }
+        if let Details::Ollama { .. } = &config.details {
+            options.extra = Map::new(); // they are among its options
+        }
+        Self { model, card, options }
     }
 
     fn filled(&self, mut req: ModelRequest) -> ModelRequest {

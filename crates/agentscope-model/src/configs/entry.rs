@@ -4,7 +4,7 @@ use super::{
     api::{Api, Kind, Purpose},
     fields::{Fields, named},
 };
-use agentscope_core::{Map, ModelOptions, Secret};
+use agentscope_core::{Map, ModelOptions, Secret, Transcript};
 use agentscope_net::shown;
 use serde_json::Value;
 use std::{fmt, time::Duration};
@@ -187,6 +187,9 @@ pub(super) fn first_of(mut first: ModelOptions, then: &ModelOptions) -> ModelOpt
     first.top_p = first.top_p.or(then.top_p);
     first.max_tokens = first.max_tokens.or(then.max_tokens);
     first.seed = first.seed.or(then.seed);
+    if first.transcript == Transcript::Auto {
+        first.transcript = then.transcript;
+    }
     if first.stop.is_empty() {
         first.stop.clone_from(&then.stop);
     }

@@ -1,6 +1,9 @@
 //! What is shown of a block: words, or a file with the place where a provider finds it.
 
-use crate::http::{Ask, Inlined, image_type};
+use crate::{
+    http::{Ask, Inlined},
+    tokens::image_type,
+};
 use agentscope_core::{ContentBlock, Media, Source, ToolCall};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::de::IgnoredAny;

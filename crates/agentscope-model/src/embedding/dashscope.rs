@@ -3,10 +3,7 @@ use super::{
     settings::{Answer, Known, Settings, embedder},
     wire::Vector,
 };
-use crate::{
-    json_call::DASHSCOPE,
-    picture::{self, Kept},
-};
+use crate::{dashscope::ALONE, http::Inline, picture};
 use agentscope_core::{
     ContentBlock, Context, EmbedPurpose, EmbedRequest, Error, ErrorKind, Map, Media, Result, Source, Usage,
 };
@@ -54,11 +51,7 @@ pub struct DashScopeTextEmbedding(Arc<Settings>);
 impl DashScopeTextEmbedding {
     /// A model such as `text-embedding-v4`.
     pub fn new(model: impl Into<String>) -> Self {
-        Self(Arc::new(Settings::new(&DASHSCOPE, model.into(), &TEXT, MAX_BATCH)))
-    }
-
-    pub(super) fn check(&self) -> Result<()> {
-        self.0.endpoint.check()
+        Self(Arc::new(Settings::new(&ALONE, model.into(), &TEXT, MAX_BATCH)))
     }
 }
 
@@ -82,17 +75,13 @@ pub struct DashScopeMultiModalEmbedding(Arc<Settings>);
 impl DashScopeMultiModalEmbedding {
     /// A model such as `multimodal-embedding-v1`.
     pub fn new(model: impl Into<String>) -> Self {
-        let settings = Settings::new(&DASHSCOPE, model.into(), &MULTIMODAL, 1);
+        let settings = Settings::new(&ALONE, model.into(), &MULTIMODAL, 1);
         Self(Arc::new(settings))
             .describe(|card| card.input_types = ["image/*", "video/*"].map(str::to_owned).to_vec())
     }
 
-    pub(super) fn check(&self) -> Result<()> {
-        self.0.endpoint.check()
-    }
-
     /// Whether a model is known to be one of these.
-    pub(super) fn is_one(model: &str) -> bool {
+    pub(crate) fn is_one(model: &str) -> bool {
         MULTIMODAL.iter().any(|known| model.starts_with(known.name))
             || model.contains("vision")
             || model.contains("-vl-")
@@ -206,7 +195,7 @@ async fn address(media: &Media) -> Result<String> {
     match &media.source {
         Source::Url { url, .. } if is_on_the_web(media) => Ok(url.clone()),
         _ => {
-            let Kept { media_type, data } = picture::inline(media).await?;
+            let Inline { media_type, data } = picture::inline(media).await?;
             Ok(format!("data:{media_type};base64,{data}"))
         }
     }

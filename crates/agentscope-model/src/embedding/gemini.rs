@@ -3,10 +3,7 @@ use super::{
     settings::{Answer, Known, Settings, embedder},
     wire::Vector,
 };
-use crate::{
-    json_call::GEMINI,
-    picture::{self, Kept},
-};
+use crate::{gemini::SERVICE, http::Inline, picture};
 use agentscope_core::{ContentBlock, Context, EmbedPurpose, EmbedRequest, Map, Result, Usage};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -43,15 +40,11 @@ pub struct GeminiTextEmbedding(Arc<Settings>);
 impl GeminiTextEmbedding {
     /// A model such as `gemini-embedding-001`.
     pub fn new(model: impl Into<String>) -> Self {
-        let settings = Settings::new(&GEMINI, model.into(), &KNOWN, MAX_BATCH);
+        let settings = Settings::new(&SERVICE, model.into(), &KNOWN, MAX_BATCH);
         let all = settings.card.name.starts_with("gemini-embedding-2");
         let types: &[&str] = if all { &["image/*", "audio/*", "video/*", "application/pdf"] } else { &[] };
         Self(Arc::new(settings))
             .describe(|card| card.input_types = types.iter().map(|it| (*it).to_owned()).collect())
-    }
-
-    pub(super) fn check(&self) -> Result<()> {
-        self.0.endpoint.check()
     }
 }
 
@@ -122,7 +115,7 @@ async fn part(input: &ContentBlock) -> Result<Value> {
         ContentBlock::Text { text, .. } => json!({ "text": text }),
         input => match input.media() {
             Some(media) => {
-                let Kept { media_type, data } = picture::inline(media).await?;
+                let Inline { media_type, data } = picture::inline(media).await?;
                 json!({ "inlineData": { "mimeType": media_type, "data": data } })
             }
             None => Value::Null,

@@ -3,7 +3,7 @@ use super::{
     settings::{Answer, Settings, embedder},
     wire::Vector,
 };
-use crate::json_call::OLLAMA;
+use crate::ollama::{SERVICE, found_host};
 use agentscope_core::{ContentBlock, Context, EmbedRequest, Map, Result, Usage};
 use serde::Deserialize;
 use serde_json::json;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// Most texts in a request (64). Ollama has no limit of its own, and a request is one wait.
 const MAX_BATCH: usize = 64;
 
-/// An embedder of texts that Ollama runs, on this machine unless OLLAMA_BASE_URL says otherwise.
+/// An embedder of texts that Ollama runs, on this machine unless OLLAMA_BASE_URL or OLLAMA_HOST says otherwise.
 ///
 /// A text that is longer than the model takes is an error; `.body("truncate", true)` has Ollama cut it, as it does by itself.
 ///
@@ -29,11 +29,13 @@ pub struct OllamaTextEmbedding(Arc<Settings>);
 impl OllamaTextEmbedding {
     /// A model that was pulled, such as `nomic-embed-text`.
     pub fn new(model: impl Into<String>) -> Self {
-        Self(Arc::new(Settings::new(&OLLAMA, model.into(), &[], MAX_BATCH)))
-    }
-
-    pub(super) fn check(&self) -> Result<()> {
-        self.0.endpoint.check()
+        let mut settings = Settings::new(&SERVICE, model.into(), &[], MAX_BATCH);
+        if settings.endpoint.access.is_at_home()
+            && let Some(host) = found_host()
+        {
+            settings.endpoint.set_address(&host);
+        }
+        Self(Arc::new(settings))
     }
 }
 

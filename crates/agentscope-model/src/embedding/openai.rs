@@ -2,7 +2,7 @@ use super::{
     settings::{Answer, Known, Settings, embedder},
     wire::Vector,
 };
-use crate::json_call::{OPENAI, OTHER, Service};
+use crate::Provider;
 use agentscope_core::{ContentBlock, Context, EmbedRequest, Map, Result, Usage};
 use agentscope_net::shown;
 use async_openai::Client;
@@ -50,26 +50,24 @@ impl OpenAITextEmbedding {
     /// A model of OpenAI, such as `text-embedding-3-small`. The key is that of OPENAI_API_KEY, the address that of
     /// OPENAI_BASE_URL or `https://api.openai.com/v1`.
     pub fn new(model: impl Into<String>) -> Self {
-        Self::of(&OPENAI, model.into())
+        Self::of(Provider::OpenAi, model)
     }
 
     /// A model of a server that is compatible with OpenAI's. The key is that of AGENTSCOPE_API_KEY, where it asks for one.
     pub fn compatible(base_url: impl AsRef<str>, model: impl Into<String>) -> Self {
         let (url, model) = (base_url.as_ref(), model.into());
         let spec = format!("{}#{model}", shown(url));
-        Self::of(&OTHER, model)
+        Self::of(Provider::Other, model)
             .change(|settings| settings.endpoint.set_address(url))
             .describe(|card| card.spec = spec)
     }
 
-    pub(super) fn of(service: &'static Service, model: String) -> Self {
-        let mut settings = Settings::new(service, model, &KNOWN, OTHER_BATCH);
+    /// A model of a provider by its API that is compatible with OpenAI's. Key and address are found in the provider's variables, see
+    /// [`Provider`].
+    pub fn of(provider: Provider, model: impl Into<String>) -> Self {
+        let mut settings = Settings::new(&provider.ways().service, model.into(), &KNOWN, OTHER_BATCH);
         settings.batch_tokens = BATCH_TOKENS;
         Self(Arc::new(settings))
-    }
-
-    pub(super) fn check(&self) -> Result<()> {
-        self.0.endpoint.check()
     }
 }
 
@@ -118,7 +116,7 @@ fn body(settings: &Settings, req: &EmbedRequest, batch: &[ContentBlock]) -> Valu
     body.insert("model".into(), settings.card.name.as_str().into());
     body.insert("input".into(), texts(batch).collect());
     // A third of the bytes, and quicker to read. Not everyone who is compatible knows it.
-    let format = if settings.endpoint.is_own() { "base64" } else { "float" };
+    let format = if settings.endpoint.access.is_at_home() { "base64" } else { "float" };
     body.insert("encoding_format".into(), format.into());
     if let Some(dimensions) = settings.dimensions {
         body.insert("dimensions".into(), json!(dimensions));

@@ -1,7 +1,7 @@
 //! What all embedders of providers have in common, and what can be set.
 
 use super::batches::{Batches, in_order};
-use crate::json_call::{Endpoint, Service};
+use crate::{http::Service, json_call::Endpoint};
 use agentscope_core::{
     ContentBlock, Context, EmbedRequest, EmbedderCard, Embeddings, Error, ErrorKind, Map, Result, Usage,
 };
@@ -65,7 +65,7 @@ impl Settings {
             card.max_input_tokens = known.max_input_tokens;
         }
         Self {
-            endpoint: Endpoint::new(service, model, TIMEOUT, ANSWER_LIMIT),
+            endpoint: Endpoint::new(service, model, "an input", TIMEOUT, ANSWER_LIMIT),
             card: Arc::new(card),
             dimensions: None,
             concurrency: CONCURRENCY,
@@ -218,6 +218,35 @@ macro_rules! embedder {
                 self.describe(|card| card.extra.set(field, value))
             }
 
+            /// As an embedder that can be asked at all.
+            pub(crate) fn checked(
+                self,
+            ) -> ::agentscope_core::Result<::std::sync::Arc<dyn ::agentscope_core::Embedder>> {
+                self.0.endpoint.check()?;
+                Ok(::std::sync::Arc::new(self))
+            }
+
+            /// With what a configuration says of the connection, its address and further fields of each request.
+            pub(crate) fn configured(
+                self,
+                connect: impl FnOnce(&mut $crate::json_call::Endpoint),
+                url: Option<&str>,
+                fields: &::agentscope_core::Map,
+            ) -> ::agentscope_core::Result<::std::sync::Arc<dyn ::agentscope_core::Embedder>> {
+                let mut embedder = self.change(|settings| connect(&mut settings.endpoint));
+                if let Some(url) = url {
+                    embedder = embedder.noted("base_url", ::agentscope_net::shown(url));
+                }
+                for (field, value) in fields {
+                    let dimensions = value.as_u64().and_then(|it| usize::try_from(it).ok());
+                    embedder = match dimensions.filter(|_| field == "dimensions") {
+                        Some(dimensions) => embedder.dimensions(dimensions),
+                        None => embedder.body(field, value.clone()),
+                    };
+                }
+                embedder.checked()
+            }
+
             /// The key, instead of that of the environment.
             #[must_use]
             pub fn api_key(self, key: impl Into<::agentscope_core::Secret>) -> Self {
@@ -271,7 +300,15 @@ macro_rules! embedder {
             /// How often a request is sent again that may succeed later (2).
             #[must_use]
             pub fn retries(self, retries: u32) -> Self {
-                self.change(|settings| settings.endpoint.retries = retries)
+                self.change(|settings| {
+                    settings.endpoint.retry = settings.endpoint.retry.clone().retries(retries);
+                })
+            }
+
+            /// How often, when, and after which errors a request is sent again.
+            #[must_use]
+            pub fn retry(self, policy: $crate::RetryPolicy) -> Self {
+                self.change(|settings| settings.endpoint.retry = policy)
             }
 
             /// Longest time for one answer (1 min).

@@ -2,17 +2,24 @@ use super::{
     DashScopeMultiModalEmbedding, DashScopeTextEmbedding, GeminiTextEmbedding, OllamaTextEmbedding,
     OpenAITextEmbedding,
 };
-use crate::json_call::{OPENAI, VLLM};
-use agentscope_core::{Embedder, Error, ErrorKind, Result};
-use agentscope_net::shown;
+use crate::{
+    Provider, configs,
+    spec::{Spec, provider},
+};
+use agentscope_core::{Embedder, Result};
 use std::sync::Arc;
+
+/// Who has embedders. The names are those of chat models, see [`from_spec`](crate::from_spec).
+const PROVIDERS: [&str; 7] = ["openai", "dashscope", "gemini", "ollama", "vllm", "zhipu", "fastchat"];
 
 /// What a spec looks like, for errors.
 const FORMS: &str = "`openai:text-embedding-3-small`, `dashscope:text-embedding-v4`, `gemini:gemini-embedding-001`, \
-                     `ollama:nomic-embed-text`, `vllm:NAME` or `http://host:8000/v1#NAME`";
+                     `ollama:nomic-embed-text`, `zhipu:embedding-3`, `vllm:NAME`, `fastchat:NAME`, `config:NAME` or \
+                     `http://host:8000/v1#NAME`";
 
 /// The embedder that a line of configuration names: `PROVIDER:MODEL`, or the address of an API that is compatible with OpenAI's
-/// with `#MODEL` behind it. Keys come from the environment.
+/// with `#MODEL` behind it. Keys come from the environment. `config:NAME` and `config:PATH#NAME` are those of
+/// [`from_spec`](crate::from_spec).
 ///
 /// ```
 /// let embedder = agentscope_model::embedder_from_spec("ollama:nomic-embed-text")?;
@@ -21,51 +28,34 @@ const FORMS: &str = "`openai:text-embedding-3-small`, `dashscope:text-embedding-
 /// ```
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] if it names no known provider or no model; [`ErrorKind::Unauthorized`] if the provider's key is
-/// missing.
+/// [`ErrorKind::InvalidInput`](agentscope_core::ErrorKind) if it names no known provider or no model;
+/// [`ErrorKind::Unauthorized`](agentscope_core::ErrorKind) if the provider's key is missing.
 pub fn embedder_from_spec(spec: &str) -> Result<Arc<dyn Embedder>> {
-    let spec = spec.trim();
-    let wrong = |message: String| Err(Error::new(ErrorKind::InvalidInput, message));
-    if spec.starts_with("http://") || spec.starts_with("https://") {
-        let (url, model) = spec.split_once('#').unwrap_or((spec, ""));
-        if model.is_empty() {
-            return wrong(format!(
-                "`{}` does not name a model: add `#NAME`, a name that its /models lists",
-                shown(url)
-            ));
+    let (name, model) = match Spec::read(spec)? {
+        Spec::Address { url, model, .. } => return OpenAITextEmbedding::compatible(url, model).checked(),
+        Spec::Config(named) => return configs::embedder_named(named),
+        Spec::Provider { name, model } => {
+            (provider(name, model, "embedders", PROVIDERS.into_iter(), FORMS)?, model)
         }
-        let embedder = OpenAITextEmbedding::compatible(url, model);
-        embedder.check()?;
-        return Ok(Arc::new(embedder));
-    }
-    let (provider, model) = spec.split_once(':').unwrap_or((spec, ""));
-    let (name, model) = (provider.to_lowercase(), model.trim());
-    if model.is_empty() && ["openai", "dashscope", "gemini", "ollama", "vllm"].contains(&name.as_str()) {
-        return wrong(format!("`{spec}` does not name a model: give `{name}:MODEL`"));
-    }
-    macro_rules! checked {
-        ($embedder:expr) => {{
-            let embedder = $embedder;
-            embedder.check()?;
-            Ok(Arc::new(embedder))
-        }};
-    }
-    match name.as_str() {
-        "openai" => checked!(OpenAITextEmbedding::of(&OPENAI, model.to_owned())),
-        "vllm" => checked!(OpenAITextEmbedding::of(&VLLM, model.to_owned())),
+    };
+    match name {
         "dashscope" if DashScopeMultiModalEmbedding::is_one(model) => {
-            checked!(DashScopeMultiModalEmbedding::new(model))
+            DashScopeMultiModalEmbedding::new(model).checked()
         }
-        "dashscope" => checked!(DashScopeTextEmbedding::new(model)),
-        "gemini" => checked!(GeminiTextEmbedding::new(model)),
-        "ollama" => checked!(OllamaTextEmbedding::new(model)),
-        _ => wrong(format!("`{provider}` is no known provider of embedders: a spec is {FORMS}")),
+        "dashscope" => DashScopeTextEmbedding::new(model).checked(),
+        "gemini" => GeminiTextEmbedding::new(model).checked(),
+        "ollama" => OllamaTextEmbedding::new(model).checked(),
+        "vllm" => OpenAITextEmbedding::of(Provider::Vllm, model).checked(),
+        "zhipu" => OpenAITextEmbedding::of(Provider::Zhipu, model).checked(),
+        "fastchat" => OpenAITextEmbedding::of(Provider::FastChat, model).checked(),
+        _ => OpenAITextEmbedding::of(Provider::OpenAi, model).checked(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use agentscope_core::ErrorKind;
 
     #[test]
     fn a_spec_names_provider_and_model() {
@@ -85,11 +75,9 @@ mod tests {
     #[test]
     fn a_wrong_spec_says_what_is_right() {
         let refused = |spec: &str| embedder_from_spec(spec).err().unwrap();
-        assert!(
-            refused("olama:a")
-                .message()
-                .starts_with("`olama` is no known provider of embedders: a spec is `openai:")
-        );
+        assert!(refused("olama:a").message().starts_with(
+            "`olama` is no known provider of embedders (do you mean `ollama`?): a spec is `openai:"
+        ));
         assert_eq!(refused("ollama:").message(), "`ollama:` does not name a model: give `ollama:MODEL`");
         assert_eq!(refused("").kind(), ErrorKind::InvalidInput);
         let error = refused("http://localhost:8000/v1?key=secret");
@@ -97,6 +85,6 @@ mod tests {
             error.message(),
             "`http://localhost:8000/v1` does not name a model: add `#NAME`, a name that its /models lists"
         );
-        assert!(refused("http://#a").message().starts_with("`http://` is no base URL of an API"));
+        assert!(refused("http://#a").message().starts_with("`http:` is no base URL of an API"));
     }
 }

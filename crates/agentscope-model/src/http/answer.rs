@@ -1,26 +1,17 @@
 //! One answer: the request is sent, and what comes back is decoded as it comes.
 
-use super::{
-    Settings,
-    endpoint::Endpoint,
-    fault::{self, Key, Response as Refusal, Server, wait_in},
-    media::Inlined,
-    reader::Reader,
-};
+use super::{Settings, endpoint::Endpoint, fault::compressed, media::Inlined, reader::Reader};
 use agentscope_core::{Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Result, ToolChoice};
 use agentscope_net::{
     client,
-    reqwest::{
-        Method, Request, Response,
-        header::{CONTENT_ENCODING, LOCATION},
-    },
+    reqwest::{Method, Request, Response, header::CONTENT_ENCODING},
     trouble,
 };
 use bytes::Bytes;
 use std::{
     collections::VecDeque,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 use tokio::time::timeout;
 
@@ -30,9 +21,6 @@ const AFTER_FINISH: Duration = Duration::from_secs(2);
 /// How long the end of a body is waited for (250 ms) when the answer is complete: a connection that is read to its end can be
 /// used again.
 const DRAIN: Duration = Duration::from_millis(250);
-
-/// Most that is read of an error's body (64 KiB).
-const ERROR_LIMIT: usize = 64 << 10;
 
 pub(crate) struct Answer {
     model: Arc<Settings>,
@@ -123,7 +111,7 @@ impl Answer {
         }
         let coding = response.headers().get(CONTENT_ENCODING).and_then(|it| it.to_str().ok());
         if let Some(coding) = coding.filter(|it| !it.is_empty() && *it != "identity") {
-            return Err(fault::compressed(peer, coding));
+            return Err(compressed(peer, coding));
         }
         self.phase = Phase::Read(response, Box::new(reader));
         self.req = None;
@@ -187,33 +175,13 @@ impl Answer {
 }
 
 /// Reads why a server has refused: the error, the status and the body.
-pub(super) async fn refused(model: &Settings, mut response: Response) -> (Error, u16, Vec<u8>) {
-    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
-    let retry_after = wait_in(header, SystemTime::now());
-    let location = header(LOCATION.as_str()).map(str::to_owned);
-    let status = response.status().as_u16();
-    let mut body = Vec::new();
-    let read = async {
-        while let Ok(Some(chunk)) = response.chunk().await {
-            body.extend_from_slice(&chunk);
-            if body.len() > ERROR_LIMIT {
-                break;
-            }
+pub(super) async fn refused(model: &Settings, response: Response) -> (Error, u16, Vec<u8>) {
+    match model.endpoint() {
+        Ok(Endpoint { peer, .. }) => {
+            model.access.refused("the conversation", &model.card.name, peer, response).await
         }
-    };
-    drop(timeout(model.chunk_timeout.min(AFTER_FINISH), read).await);
-    let address = match model.endpoint() {
-        Ok(endpoint) => endpoint.peer.as_str(),
-        Err(error) => return (error, status, body),
-    };
-    let key = match &model.key {
-        Some(_) => Key::Sent,
-        None if model.own_address => Key::OfTheProgram,
-        None => Key::Missing,
-    };
-    let server = Server { service: model.format.service(), model: &model.card.name, address, key };
-    let error = server.refused(&Refusal { status, retry_after, location: location.as_deref(), body: &body });
-    (error, status, body)
+        Err(error) => (error, response.status().as_u16(), Vec::new()),
+    }
 }
 
 fn body_names(body: &[u8], word: &str) -> bool {

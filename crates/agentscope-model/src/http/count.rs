@@ -1,6 +1,7 @@
 //! The tokens of a request, as the provider counts them.
 
 use super::{Settings, answer::refused, endpoint::Endpoint, format::Counting, media::Inlined};
+use crate::tokens;
 use agentscope_core::{Error, ErrorKind, ModelRequest, Result};
 use agentscope_net::{client, trouble};
 use bytes::Bytes;
@@ -15,11 +16,24 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const LIMIT: usize = 64 << 10;
 
 impl Settings {
-    /// The tokens of a request, as the provider counts them; `None` if it does not.
+    /// The tokens of a request, roughly and at once, images by their size.
+    pub(crate) fn estimate_tokens(&self, req: &ModelRequest) -> u64 {
+        tokens::estimate(&self.card.name, req)
+    }
+
+    /// The tokens of a request: as the provider counts them, else as they can be counted here.
     ///
     /// # Errors
     /// Those of a request; it is not sent again.
-    pub(crate) async fn count_tokens(&self, req: &ModelRequest) -> Result<Option<u64>> {
+    pub(crate) async fn count_tokens(&self, req: &ModelRequest) -> Result<u64> {
+        match self.counted(req).await? {
+            Some(tokens) => Ok(tokens),
+            None => tokens::count(&self.card.name, req).await,
+        }
+    }
+
+    /// The tokens of a request, as the provider counts them; `None` if it does not.
+    async fn counted(&self, req: &ModelRequest) -> Result<Option<u64>> {
         let Endpoint { counting: Some(Counting { url, field }), headers, peer, .. } = self.endpoint()? else {
             return Ok(None);
         };

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 const TOLD: usize = 300;
 
 /// What the words of providers for a request that is too long have in common.
-const OVERFLOW: [&str; 20] = [
+const OVERFLOW: [&str; 21] = [
     "context_length_exceeded",
     "context length",
     "context window",
@@ -33,6 +33,7 @@ const OVERFLOW: [&str; 20] = [
     "token count of",
     "too many input tokens",
     "reduce your message size",
+    "max_total_tokens",
 ];
 
 /// What the codes of errors have in them that servers report without a status, in lower case, and what they mean.
@@ -57,6 +58,8 @@ const CODES: [(&str, ErrorKind); 15] = [
 /// Who answered, for sentences about it.
 pub(super) struct Server<'a> {
     pub(super) service: &'a Service,
+    /// What it was to read, such as `the conversation`.
+    pub(super) asked: &'static str,
     pub(super) model: &'a str,
     /// Its address, without what may be secret in it.
     pub(super) address: &'a str,
@@ -74,7 +77,7 @@ pub(super) enum Key {
 }
 
 /// A response that is no success.
-pub(super) struct Response<'a> {
+pub(super) struct Refusal<'a> {
     pub(super) status: u16,
     pub(super) retry_after: Option<Duration>,
     pub(super) location: Option<&'a str>,
@@ -83,17 +86,17 @@ pub(super) struct Response<'a> {
 
 impl Server<'_> {
     /// What a status means.
-    pub(super) fn refused(&self, response: &Response<'_>) -> Error {
+    pub(super) fn refused(&self, response: &Refusal<'_>) -> Error {
         let report: Option<Value> = serde_json::from_slice(response.body).ok();
         let said = report.as_ref().map(|report| self.said(report)).unwrap_or_default();
         let code = report.as_ref().map(code_of).unwrap_or_default();
-        let Self { service, model, address, .. } = self;
+        let Self { service, asked, model, address, .. } = self;
         let key = service.key_names();
         // Google says of a wrong key that the request is wrong.
         let status = if code.contains("api_key_invalid") { 401 } else { response.status };
         if is_overflow(status, &code, &said) {
             let message = format!(
-                "the conversation is longer than the model `{model}` takes{said}: shorten it, or use a model that takes more"
+                "{asked} is longer than the model `{model}` takes{said}: shorten it, or use a model that takes more"
             );
             return Error::new(ErrorKind::ContextOverflow, message);
         }
@@ -152,9 +155,10 @@ impl Server<'_> {
                 ErrorKind::RateLimited,
                 format!("{address} takes no more requests for now{said}: wait, or use another model"),
             ),
-            400..500 if is_filtered(&code, &said) => {
-                (ErrorKind::Refused, format!("the content filter of {address} held the request back{said}"))
-            }
+            400..500 if is_filtered(&code, &said) => (
+                ErrorKind::Refused,
+                format!("the content filter of {address} held the request back{said}: word it otherwise"),
+            ),
             400..500 => (
                 ErrorKind::InvalidInput,
                 format!(
@@ -254,7 +258,12 @@ impl Peer {
         let what = if is_page(data) {
             format!("with an HTML page: is the base URL that of its API, {place}?")
         } else if is_json(data) {
-            format!("with JSON that is no answer of a model ({error}): is it compatible with {api}?")
+            // Behind a quotation mark it would repeat what was answered.
+            let why: String = error.to_string().chars().take_while(|it| *it != '"').collect();
+            format!(
+                "with JSON that is no answer of a model ({}): is it compatible with {api}?",
+                why.trim_end_matches([' ', ','])
+            )
         } else {
             format!("with what is no JSON: is it compatible with {api}?")
         };
@@ -288,7 +297,7 @@ impl fmt::Display for Peer {
 }
 
 /// An answer that cannot be read because it is compressed.
-pub(super) fn compressed(peer: &str, coding: &str) -> Error {
+pub(crate) fn compressed(peer: &str, coding: &str) -> Error {
     let message = format!(
         "{peer} compresses its answers ({}), though it was not asked to: turn that off there or in a proxy before it",
         clean(coding)
@@ -381,7 +390,7 @@ fn is_overflow(status: u16, code: &str, said: &str) -> bool {
 }
 
 fn is_filtered(code: &str, said: &str) -> bool {
-    ["content_filter", "_policy", "data_inspection_failed", "datainspectionfailed"]
+    ["content_filter", "_policy", "moderation_blocked", "data_inspection_failed", "datainspectionfailed"]
         .iter()
         .any(|it| code.contains(it))
         || ["content management policy", "content filtering policy"]
@@ -397,6 +406,8 @@ fn is_used_up(code: &str, said: &str) -> bool {
         "exceeded_current_quota",
         "arrearage",
         "billing_error",
+        "billing_hard_limit",
+        "allocationquota",
         "perday",
     ]
     .iter()
@@ -444,12 +455,18 @@ mod tests {
 
     #[test]
     fn google_tells_the_wait_the_quota_and_a_wrong_key_in_details() {
-        let server = Server { service: &Service::COMMON, model: "m", address: "the server", key: Key::Sent };
+        let server = Server {
+            service: &Service::COMMON,
+            asked: "the conversation",
+            model: "m",
+            address: "the server",
+            key: Key::Sent,
+        };
         let refused = |status: u16, details: &str| {
             let body = format!(
                 r#"{{"error": {{"code": {status}, "message": "No.", "status": "X", "details": [{details}]}}}}"#
             );
-            server.refused(&Response { status, retry_after: None, location: None, body: body.as_bytes() })
+            server.refused(&Refusal { status, retry_after: None, location: None, body: body.as_bytes() })
         };
         let minute = r#"{"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": "RequestsPerMinute"}]}"#;
         let delay = r#"{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.5s"}"#;

@@ -1,13 +1,16 @@
 //! Files of a request, read before it is written: writing it is a pure function.
 
-use crate::conversation::{Manners, is_own};
+use crate::{
+    conversation::{Manners, is_own},
+    tokens::image_type,
+};
 use agentscope_core::{ContentBlock, Error, ErrorKind, Media, ModelRequest, Msg, Result, Role, Source};
 use agentscope_net::{Guard, fetch, shown};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::{collections::HashMap, io::Read};
 
 /// Largest file that is put into a request (20 MiB), as most providers have it.
-const FILE_LIMIT: usize = 20 << 20;
+pub(crate) const FILE_LIMIT: usize = 20 << 20;
 
 /// Files by their address.
 #[derive(Debug, Default)]
@@ -55,7 +58,11 @@ impl Inlined {
 impl Inline {
     async fn of(media: &Media, url: &str) -> Result<Self> {
         if let Some(path) = media.local_path() {
-            return read(path.to_owned(), media.media_type().to_owned()).await;
+            let media_type = media.media_type().to_owned();
+            return read_file(path.to_owned(), " of a message", |bytes| {
+                Ok(Self { media_type: checked(&bytes, media_type)?, data: STANDARD.encode(bytes) })
+            })
+            .await;
         }
         let fetched = fetch(url, Guard::public(), FILE_LIMIT).await?;
         let media_type = match media.media_type() {
@@ -96,27 +103,29 @@ fn collect<'a>(req: &ModelRequest, msg: &'a Msg, manners: &Manners, wanted: &mut
     }
 }
 
-async fn read(path: String, media_type: String) -> Result<Inline> {
+/// Reads a file of this machine, up to 20 MiB, and makes something of it, beside the threads that answer. `whose` stands behind
+/// its name in sentences.
+pub(crate) async fn read_file<T: Send + 'static>(
+    path: String,
+    whose: &'static str,
+    make: impl FnOnce(Vec<u8>) -> Result<T> + Send + 'static,
+) -> Result<T> {
     let task = tokio::task::spawn_blocking(move || {
         let mut bytes = Vec::new();
         std::fs::File::open(&path)
             .and_then(|file| file.take(FILE_LIMIT as u64 + 1).read_to_end(&mut bytes))
             .map_err(|error| {
-                Error::from(error).context(format!("the file `{path}` of a message cannot be read"))
+                Error::from(error).context(format!("the file `{path}`{whose} cannot be read"))
             })?;
         if bytes.len() > FILE_LIMIT {
             let message = format!(
-                "the file `{path}` of a message has more than {FILE_LIMIT} bytes: give a smaller one, or an address"
+                "the file `{path}`{whose} has more than {FILE_LIMIT} bytes: give a smaller one, or an address"
             );
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
-        let media_type = checked(&bytes, media_type)
-            .map_err(|error| error.context(format!("the file `{path}` of a message")))?;
-        Ok(Inline { media_type, data: STANDARD.encode(bytes) })
+        make(bytes).map_err(|error| error.context(format!("the file `{path}`{whose}")))
     });
-    task.await.map_err(|error| {
-        Error::new(ErrorKind::Internal, "reading a file of a message failed").with_source(error)
-    })?
+    task.await.map_err(|error| Error::new(ErrorKind::Internal, "reading a file failed").with_source(error))?
 }
 
 /// The media type of a file by its first bytes, where it is said to be an image: a name may be wrong, and providers refuse an
@@ -125,34 +134,8 @@ fn checked(bytes: &[u8], media_type: String) -> Result<String> {
     if !media_type.starts_with("image/") || media_type == "image/svg+xml" {
         return Ok(media_type);
     }
-    image_type(bytes).map(str::to_owned).ok_or_else(|| {
-        let message = "it is called an image but is none that is known: give a PNG, JPEG, GIF or WebP file, or \
-                       attach it as what it is";
-        Error::new(ErrorKind::InvalidInput, message)
-    })
-}
-
-/// The type of an image by its first bytes, at least 12; `None` if it is none that is known.
-pub(crate) fn image_type(bytes: &[u8]) -> Option<&'static str> {
-    let begins = |start: &[u8]| bytes.starts_with(start);
-    let brand = bytes.get(4..12).unwrap_or_default();
-    if begins(b"\x89PNG\r\n\x1a\n") {
-        Some("image/png")
-    } else if begins(b"\xff\xd8\xff") {
-        Some("image/jpeg")
-    } else if begins(b"GIF8") {
-        Some("image/gif")
-    } else if begins(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
-        Some("image/webp")
-    } else if begins(b"BM") {
-        Some("image/bmp")
-    } else if begins(b"II*\0") || begins(b"MM\0*") {
-        Some("image/tiff")
-    } else if brand.starts_with(b"ftyphei") || brand.starts_with(b"ftypmif") {
-        Some("image/heic")
-    } else if brand.starts_with(b"ftypavi") {
-        Some("image/avif")
-    } else {
-        None
-    }
+    let message = "it is called an image but is none that is known: give a PNG, JPEG, GIF or WebP file, or attach it as \
+                   what it is";
+    let kind = image_type(bytes).ok_or_else(|| Error::new(ErrorKind::InvalidInput, message))?;
+    Ok(kind.to_owned())
 }

@@ -17,10 +17,12 @@ impl ChatModel for HttpChatModel {
         self.0.call(req, cx)
     }
 
+    fn estimate_tokens(&self, req: &ModelRequest) -> u64 {
+        self.0.estimate_tokens(req)
+    }
+
     fn count_tokens<'a>(&'a self, req: &'a ModelRequest) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(
-            async move { Ok(self.0.count_tokens(req).await?.unwrap_or_else(|| self.estimate_tokens(req))) },
-        )
+        Box::pin(self.0.count_tokens(req))
     }
 }
 
@@ -43,7 +45,7 @@ macro_rules! http_chat_model {
             /// The key, instead of that of the environment.
             #[must_use]
             pub fn api_key(self, key: impl Into<agentscope_core::Secret>) -> Self {
-                self.change(|settings| (settings.key, settings.found_key) = (Some(key.into()), None))
+                self.change(|settings| settings.access.set_key(key.into()))
             }
 
             /// The address of the API, without the path of its method. A key that was found in the environment is not sent there:
@@ -56,7 +58,7 @@ macro_rules! http_chat_model {
             /// A further header of each request, such as one that names a project. Its value is treated as a secret.
             #[must_use]
             pub fn header(self, name: impl Into<String>, value: impl Into<agentscope_core::Secret>) -> Self {
-                self.change(|settings| settings.headers.push((name.into(), value.into())))
+                self.change(|settings| settings.access.headers.push((name.into(), value.into())))
             }
 
             /// A further field of each request's body, such as `enable_thinking`. It replaces one that would be there, and `null`
@@ -108,16 +110,20 @@ macro_rules! http_chat_model {
                 self.change(|settings| settings.chunk_timeout = timeout)
             }
 
-            /// So many tokens fit into a request and its answer.
+            /// So many tokens fit into a request and its answer; without it, what [`cards`](crate::cards) know of the model.
             #[must_use]
             pub fn context_size(self, tokens: u64) -> Self {
                 self.describe(|card| card.context_size = tokens)
             }
 
-            /// What a million tokens cost.
+            /// What a million tokens cost. Without it, what [`cards`](crate::cards) know of the model, as long as it is asked at the
+            /// provider's own address.
             #[must_use]
             pub fn price(self, price: agentscope_core::Price) -> Self {
-                self.describe(|card| card.price = Some(price))
+                self.change(|settings| {
+                    settings.found_price = false;
+                    std::sync::Arc::make_mut(&mut settings.card).price = Some(price);
+                })
             }
 
             /// The media types that it takes beside text, such as `image/*`. What is in a message is sent in any case; the images
@@ -170,13 +176,15 @@ macro_rules! http_chat_model {
                 self.0.call(req, cx)
             }
 
+            fn estimate_tokens(&self, req: &agentscope_core::ModelRequest) -> u64 {
+                self.0.estimate_tokens(req)
+            }
+
             fn count_tokens<'a>(
                 &'a self,
                 req: &'a agentscope_core::ModelRequest,
             ) -> futures_core::future::BoxFuture<'a, agentscope_core::Result<u64>> {
-                Box::pin(async move {
-                    Ok(self.0.count_tokens(req).await?.unwrap_or_else(|| self.estimate_tokens(req)))
-                })
+                Box::pin(self.0.count_tokens(req))
             }
         }
 

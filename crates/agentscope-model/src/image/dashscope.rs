@@ -1,8 +1,5 @@
 use super::settings::{Settings, image_model};
-use crate::{
-    json_call::DASHSCOPE,
-    picture::{self, Kept},
-};
+use crate::{dashscope::ALONE, http::Inline, picture};
 use agentscope_core::{Context, Error, ErrorKind, ImageRequest, Images, Map, Media, Result, Source};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -34,7 +31,7 @@ impl DashScopeImageModel {
     pub fn new(model: impl Into<String>) -> Self {
         let model = model.into();
         let edits = model.contains("edit") || model.contains("i2i") || model.starts_with("wan2.6");
-        Self(Arc::new(Settings::new(&DASHSCOPE, model, edits)))
+        Self(Arc::new(Settings::new(&ALONE, model, edits)))
     }
 
     /// First wait before the provider is asked how far a task is (1 s); it grows to five times that.
@@ -218,7 +215,7 @@ async fn address(media: &Media) -> Result<String> {
             Ok(url.clone())
         }
         _ => {
-            let Kept { media_type, data } = picture::inline(media).await?;
+            let Inline { media_type, data } = picture::inline(media).await?;
             Ok(format!("data:{media_type};base64,{data}"))
         }
     }

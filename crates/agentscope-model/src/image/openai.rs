@@ -1,9 +1,10 @@
 use super::settings::{Settings, image_model};
-use crate::{json_call::OPENAI, picture};
+use crate::{Provider, picture};
 use agentscope_core::{Context, ImageRequest, Images, Map, Media, Result, Source, Usage};
 use agentscope_net::{
     Guard,
     reqwest::multipart::{Form, Part},
+    shown,
 };
 use async_openai::{Client, error::OpenAIError, traits::AsyncTryFrom};
 use bytes::Bytes;
@@ -33,9 +34,23 @@ pub struct OpenAIImageModel(Arc<Settings>);
 impl OpenAIImageModel {
     /// A model such as `gpt-image-2`.
     pub fn new(model: impl Into<String>) -> Self {
+        Self::of(Provider::OpenAi, model)
+    }
+
+    /// A model of a server that is compatible with OpenAI's. The key is that of AGENTSCOPE_API_KEY, where it asks for one.
+    pub fn compatible(base_url: impl AsRef<str>, model: impl Into<String>) -> Self {
+        let (url, model) = (base_url.as_ref(), model.into());
+        let spec = format!("{}#{model}", shown(url));
+        Self::of(Provider::Other, model).change(|settings| {
+            settings.endpoint.set_address(url);
+            Arc::make_mut(&mut settings.card).spec = spec;
+        })
+    }
+
+    pub(crate) fn of(provider: Provider, model: impl Into<String>) -> Self {
         let model = model.into();
         let edits = !model.starts_with("dall-e-3");
-        Self(Arc::new(Settings::new(&OPENAI, model, edits)))
+        Self(Arc::new(Settings::new(&provider.ways().service, model, edits)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What all image models have in common, and what can be set.
 
-use crate::json_call::{Endpoint, Service};
+use crate::{http::Service, json_call::Endpoint};
 use agentscope_core::{Error, ErrorKind, ImageRequest, Map, ModelCard, Result};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
@@ -32,7 +32,7 @@ impl Settings {
         if edits {
             card.input_types = vec!["image/*".to_owned()];
         }
-        let mut endpoint = Endpoint::new(service, model, TIMEOUT, ANSWER_LIMIT);
+        let mut endpoint = Endpoint::new(service, model, "the prompt", TIMEOUT, ANSWER_LIMIT);
         // A picture that was drawn is paid for, whether it arrives or not.
         endpoint.again = false;
         Self { endpoint, card: Arc::new(card), extra: Map::new(), poll: POLL }
@@ -79,6 +79,19 @@ macro_rules! image_model {
                 self
             }
 
+            /// As a model that can be asked at all.
+            pub(crate) fn checked(
+                self,
+            ) -> ::agentscope_core::Result<::std::sync::Arc<dyn ::agentscope_core::ImageModel>> {
+                self.0.endpoint.check()?;
+                Ok(::std::sync::Arc::new(self))
+            }
+
+            /// With what a configuration says of the connection.
+            pub(crate) fn connected(self, connect: impl FnOnce(&mut $crate::json_call::Endpoint)) -> Self {
+                self.change(|settings| connect(&mut settings.endpoint))
+            }
+
             /// The key, instead of that of the environment.
             #[must_use]
             pub fn api_key(self, key: impl Into<::agentscope_core::Secret>) -> Self {
@@ -112,7 +125,15 @@ macro_rules! image_model {
             /// twice.
             #[must_use]
             pub fn retries(self, retries: u32) -> Self {
-                self.change(|settings| settings.endpoint.retries = retries)
+                self.change(|settings| {
+                    settings.endpoint.retry = settings.endpoint.retry.clone().retries(retries);
+                })
+            }
+
+            /// How often, when, and after which errors a request is sent again.
+            #[must_use]
+            pub fn retry(self, policy: $crate::RetryPolicy) -> Self {
+                self.change(|settings| settings.endpoint.retry = policy)
             }
 
             /// Longest time for the pictures (5 min).

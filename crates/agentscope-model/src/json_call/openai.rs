@@ -3,7 +3,8 @@
 //! It writes the paths, the bodies and the forms. Who is asked, with which key, how often and how long is the endpoint's, as is
 //! reading the answer: async-openai loses the wait that a refusal asks for, and puts a body that it cannot read into a log.
 
-use super::{Endpoint, Failure};
+use super::Endpoint;
+use crate::resilience::retry::{Failure, retrying_whole};
 use agentscope_core::{Context, Error, ErrorKind, Result};
 use agentscope_net::reqwest::{Request, Response, header::AUTHORIZATION};
 use async_openai::{Client, config::OpenAIConfig, error::OpenAIError, middleware::HttpRequestFactory};
@@ -28,7 +29,7 @@ impl Endpoint {
         let config =
             OpenAIConfig::new().with_api_base(BASE).with_api_key("").with_org_id("").with_project_id("");
         let (call, config) = (&call, &config);
-        self.retrying(cx, || async move {
+        retrying_whole(&self.retry, cx, || async move {
             let written = Written::default();
             let (http, _, _) = self.target("")?;
             let client = Client::build(http, config.clone()).with_http_service(written.clone());

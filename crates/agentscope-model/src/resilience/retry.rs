@@ -170,27 +170,20 @@ pub(crate) fn retrying(
     attempt: impl FnMut() -> ModelStream + Send + Unpin + 'static,
 ) -> ModelStream {
     Box::pin(Retrying {
-        policy,
+        tries: Tries::new(policy, cx),
         model,
-        cx,
         attempt: Some(attempt),
-        asked: 0,
-        waits: 0,
         spent: Usage::default(),
         phase: Phase::Start,
     })
 }
 
 struct Retrying<F> {
-    policy: RetryPolicy,
+    tries: Tries,
     model: Name,
-    cx: Context,
     /// None when something was given away. It holds the request, which is then no longer needed, and which who asked may want to
     /// change without a copy.
     attempt: Option<F>,
-    /// How often the server was asked.
-    asked: u32,
-    waits: u32,
     /// What the tries that failed have cost.
     spent: Usage,
     phase: Phase,
@@ -217,9 +210,7 @@ impl<F: FnMut() -> ModelStream + Send + Unpin> Stream for Retrying<F> {
                     return piece;
                 }
                 Phase::Start => {
-                    if let Some(budget) = &this.policy.budget {
-                        budget.deposit();
-                    }
+                    this.tries.begin();
                     this.ask()
                 }
                 Phase::Open(opening) => match ready!(opening.poll(task, &this.model)) {
@@ -254,15 +245,35 @@ impl<F: FnMut() -> ModelStream> Retrying<F> {
 
     /// What follows from a try that failed: a wait, or the end.
     fn after(&mut self, error: Error) -> Phase {
-        match self.wait_after(error) {
-            Ok(wait) => {
-                self.waits += 1;
-                Phase::Wait(Box::pin(sleep(wait)))
-            }
+        match self.tries.wait_after(error) {
+            Ok(wait) => Phase::Wait(Box::pin(sleep(wait))),
             Err(error) => Phase::Flow(Flow::failed(error, self.spent)),
         }
     }
+}
 
+/// The tries of one request, as a policy has them.
+struct Tries {
+    policy: RetryPolicy,
+    cx: Context,
+    /// How often the server was asked.
+    asked: u32,
+    waits: u32,
+}
+
+impl Tries {
+    fn new(policy: RetryPolicy, cx: Context) -> Self {
+        Self { policy, cx, asked: 0, waits: 0 }
+    }
+
+    /// The first try is made.
+    fn begin(&self) {
+        if let Some(budget) = &self.policy.budget {
+            budget.deposit();
+        }
+    }
+
+    /// How long to wait before the next try, or the error, with how often it was asked for.
     fn wait_after(&mut self, error: Error) -> Result<Duration> {
         let policy = &self.policy;
         let (error, times) = tried::untold(error);
@@ -287,6 +298,46 @@ impl<F: FnMut() -> ModelStream> Retrying<F> {
             let error = error.context("not asked again, because too many requests fail at this time");
             return Err(tried::tell(error, asked));
         }
+        self.waits += 1;
         Ok(wait)
+    }
+
+    /// The error of a request that is not sent again.
+    #[cfg(any(feature = "embedding", feature = "image"))]
+    fn last(&mut self, error: Error) -> Error {
+        self.asked = self.asked.saturating_add(1);
+        tried::tell(error, self.asked)
+    }
+}
+
+/// What a try ends with that failed, and whether the same may be asked again at all.
+#[cfg(any(feature = "embedding", feature = "image"))]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) may_repeat: bool,
+}
+
+#[cfg(any(feature = "embedding", feature = "image"))]
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, may_repeat: true }
+    }
+}
+
+/// A whole answer for which `attempt` is made, and made again as `policy` says.
+#[cfg(any(feature = "embedding", feature = "image"))]
+pub(crate) async fn retrying_whole<T, F: Future<Output = Result<T, Failure>>>(
+    policy: &RetryPolicy,
+    cx: &Context,
+    attempt: impl Fn() -> F,
+) -> Result<T> {
+    let mut tries = Tries::new(policy.clone(), cx.clone());
+    tries.begin();
+    loop {
+        match attempt().await {
+            Ok(answer) => return Ok(answer),
+            Err(Failure { error, may_repeat: false }) => return Err(tries.last(error)),
+            Err(Failure { error, .. }) => sleep(tries.wait_after(error)?).await,
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod header;
 
 pub use header::image_size;
+pub(crate) use header::image_type;
 
 use super::family::Family;
 use agentscope_core::{Media, Source};

@@ -4,6 +4,7 @@ mod entries;
 mod fields;
 mod files;
 mod models;
+mod wired;
 
 use agentscope_model::{Configs, Purpose};
 use serde_json::{Value, json};

@@ -10,6 +10,7 @@
 
 mod aimock;
 mod bad_input;
+mod cards;
 mod chat;
 mod configs;
 mod conformance;

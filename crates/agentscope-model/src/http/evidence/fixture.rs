@@ -2,7 +2,7 @@
 
 use super::super::{
     Framing, Inlined, Settings,
-    fault::{Key, Response, Server, wait_in},
+    fault::{Key, Refusal, Server, wait_in},
     sse::Frames,
     testing::{Read, read},
 };
@@ -169,9 +169,10 @@ impl Wire {
 
     fn refused(&self, fixture: &Fixture, body: &[u8]) -> Error {
         let service = self.settings.format.service();
-        let server = Server { service, model: "m", address: "the server", key: Key::Sent };
+        let server =
+            Server { service, asked: "the conversation", model: "m", address: "the server", key: Key::Sent };
         let Fixture { status, retry_after, .. } = *fixture;
-        server.refused(&Response { status, retry_after, location: None, body })
+        server.refused(&Refusal { status, retry_after, location: None, body })
     }
 
     /// How the body is taken apart, where it is a stream.

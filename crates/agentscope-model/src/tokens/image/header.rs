@@ -1,4 +1,29 @@
-//! How large an image is, by what stands at its beginning.
+//! What kind of image something is and how large, by what stands at its beginning.
+
+/// The media type of an image, read from its beginning; none where it is no image that is known.
+pub(crate) fn image_type(bytes: &[u8]) -> Option<&'static str> {
+    let begins = |start: &[u8]| bytes.starts_with(start);
+    let brand = bytes.get(4..12).unwrap_or_default();
+    Some(if begins(b"\x89PNG\r\n\x1a\n") {
+        "image/png"
+    } else if begins(b"\xff\xd8\xff") {
+        "image/jpeg"
+    } else if begins(b"GIF8") {
+        "image/gif"
+    } else if begins(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
+        "image/webp"
+    } else if begins(b"BM") {
+        "image/bmp"
+    } else if begins(b"II*\0") || begins(b"MM\0*") {
+        "image/tiff"
+    } else if brand.starts_with(b"ftyphei") || brand.starts_with(b"ftypmif") {
+        "image/heic"
+    } else if brand.starts_with(b"ftypavi") {
+        "image/avif"
+    } else {
+        return None;
+    })
+}
 
 /// Width and height of a PNG, JPEG, GIF or WebP in pixels, read from its beginning; none where it is none of these, or too little
 /// of it is there.
@@ -9,16 +34,12 @@
 /// assert_eq!(agentscope_model::tokens::image_size(b"no image"), None);
 /// ```
 pub fn image_size(bytes: &[u8]) -> Option<(u32, u32)> {
-    let size = if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
-        png(bytes)
-    } else if bytes.starts_with(b"\xff\xd8\xff") {
-        jpeg(bytes)
-    } else if bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a") {
-        Some((u32::from(little_16(bytes, 6)?), u32::from(little_16(bytes, 8)?)))
-    } else if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
-        webp(bytes)
-    } else {
-        None
+    let size = match image_type(bytes)? {
+        "image/png" => png(bytes),
+        "image/jpeg" => jpeg(bytes),
+        "image/gif" => Some((u32::from(little_16(bytes, 6)?), u32::from(little_16(bytes, 8)?))),
+        "image/webp" => webp(bytes),
+        _ => None,
     };
     size.filter(|(width, height)| *width > 0 && *height > 0)
 }
