@@ -152,6 +152,10 @@ impl Format for Messages {
         written(ask, &Body::of(ask, self.cache)?)
     }
 
+    fn seals_thoughts(&self) -> bool {
+        true
+    }
+
     fn counting(&self, base: Url, _: &str) -> Option<Counting> {
         Some(Counting { url: method(base, "/v1/messages/count_tokens"), field: "input_tokens" })
     }

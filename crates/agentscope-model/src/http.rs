@@ -44,7 +44,10 @@ use reader::Reader;
 use std::{
     collections::VecDeque,
     fmt,
-    sync::{Arc, OnceLock, atomic::AtomicBool},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -71,6 +74,8 @@ pub(crate) struct Settings {
     pub(crate) chunk_timeout: Duration,
     /// Whether the server was seen to refuse being told which tool to call.
     free_choice: Arc<AtomicBool>,
+    /// Whether the server was seen to refuse thoughts that others have sealed, and to answer without them.
+    without_thoughts: Arc<AtomicBool>,
     endpoint: OnceLock<Result<Endpoint>>,
 }
 
@@ -96,6 +101,7 @@ impl Settings {
             first_byte_timeout: FIRST_BYTE_TIMEOUT,
             chunk_timeout: CHUNK_TIMEOUT,
             free_choice: Arc::default(),
+            without_thoughts: Arc::default(),
             endpoint: OnceLock::new(),
             format,
         };
@@ -109,6 +115,7 @@ impl Settings {
         // What was seen of the server before may be wrong now.
         settings.endpoint = OnceLock::new();
         settings.free_choice = Arc::default();
+        settings.without_thoughts = Arc::default();
         self
     }
 
@@ -137,6 +144,7 @@ impl Settings {
             stream: self.stream,
             at_home: self.access.is_at_home(),
             free_choice,
+            without_thoughts: self.without_thoughts.load(Relaxed),
         }
     }
 

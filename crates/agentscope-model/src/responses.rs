@@ -118,6 +118,10 @@ impl Format for Responses {
         written(ask, &Body(*ask))
     }
 
+    fn seals_thoughts(&self) -> bool {
+        true
+    }
+
     fn counting(&self, base: Url, _: &str) -> Option<Counting> {
         let mut url = with_path(base, "/responses");
         let path = format!("{}/input_tokens", url.path());

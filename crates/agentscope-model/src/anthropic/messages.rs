@@ -164,6 +164,7 @@ impl<'a> Writer<'a> {
     fn own(&mut self, block: &'a ContentBlock) -> Option<Block<'a>> {
         match block {
             ContentBlock::Text { text, .. } => Block::text(text),
+            ContentBlock::Thinking { .. } if self.ask.without_thoughts => None,
             ContentBlock::Thinking { thinking, extra } => {
                 let text = |key| extra.get(key).and_then(Value::as_str).filter(|it| !it.is_empty());
                 if let Some(data) = text(REDACTED) {

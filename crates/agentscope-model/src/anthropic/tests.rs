@@ -301,6 +301,7 @@ fn counted_ask(req: &ModelRequest) -> Ask<'_> {
         stream: true,
         at_home: true,
         free_choice: false,
+        without_thoughts: false,
     }
 }
 

@@ -272,6 +272,7 @@ fn tokens_are_counted_of_the_whole_request() {
         stream: true,
         at_home: true,
         free_choice: false,
+        without_thoughts: false,
     };
     let counted = Gemini(Series::Old).encode_counted(&ask).unwrap();
     let counted: Value = serde_json::from_slice(&counted).unwrap();

@@ -1,7 +1,9 @@
 //! One answer: the request is sent, and what comes back is decoded as it comes.
 
 use super::{Settings, endpoint::Endpoint, fault::compressed, media::Inlined, reader::Reader};
-use agentscope_core::{Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Result, ToolChoice};
+use agentscope_core::{
+    ContentBlock, Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Msg, Result, ToolChoice,
+};
 use agentscope_net::{
     client,
     reqwest::{Method, Request, Response, header::CONTENT_ENCODING},
@@ -32,6 +34,8 @@ pub(crate) struct Answer {
     said: bool,
     /// The request was sent without being told which tool to call.
     free_choice: bool,
+    /// The request was sent without thoughts.
+    without_thoughts: bool,
 }
 
 enum Phase {
@@ -53,6 +57,7 @@ impl Answer {
             out: VecDeque::new(),
             said: false,
             free_choice: false,
+            without_thoughts: false,
         };
         Box::pin(futures_util::stream::unfold(Box::new(answer), |mut answer| async move {
             let next = answer.next().await?;
@@ -94,7 +99,9 @@ impl Answer {
         let Some(req) = self.req.clone() else { return Ok(()) };
         let media = Inlined::of(&req, model.format.manners()).await?;
         self.free_choice = model.free_choice.load(Relaxed);
-        let ask = model.ask(&req, &media, self.free_choice);
+        let mut ask = model.ask(&req, &media, self.free_choice);
+        ask.without_thoughts |= self.without_thoughts;
+        self.without_thoughts = ask.without_thoughts;
         let body = Bytes::from(model.format.encode(&ask)?);
         let reader = model.reader(peer.clone(), &ask);
         let mut request = Request::new(Method::POST, url.clone());
@@ -108,6 +115,9 @@ impl Answer {
         if !response.status().is_success() {
             // Where there is no error, it is asked again, otherwise.
             return self.refused(response).await.map_or(Ok(()), Err);
+        }
+        if self.without_thoughts {
+            model.without_thoughts.store(true, Relaxed);
         }
         let coding = response.headers().get(CONTENT_ENCODING).and_then(|it| it.to_str().ok());
         if let Some(coding) = coding.filter(|it| !it.is_empty() && *it != "identity") {
@@ -152,13 +162,20 @@ impl Answer {
     }
 
     /// What the server says in place of an answer; nothing if the same can be asked in another way.
-    async fn refused(&self, response: Response) -> Option<Error> {
+    async fn refused(&mut self, response: Response) -> Option<Error> {
         let (error, status, body) = refused(&self.model, response).await;
         // A server that does not let itself be told which tool to call is asked again, and leaves it to the model.
         let choice = self.req.as_ref().map(|req| &req.tool_choice);
         let told = matches!(choice, Some(ToolChoice::Required | ToolChoice::Tool(_)));
         if status == 400 && told && !self.free_choice && body_names(&body, "tool_choice") {
             self.model.free_choice.store(true, Relaxed);
+            return None;
+        }
+        // Thoughts that another service has sealed are refused for ever: it is asked without any, once.
+        let sealed = ["signature", "encrypted_content"].into_iter().any(|word| body_names(&body, word));
+        let thinks = self.req.as_ref().is_some_and(|req| req.messages.iter().any(|msg| has_thoughts(msg)));
+        if status == 400 && sealed && thinks && self.model.format.seals_thoughts() && !self.without_thoughts {
+            self.without_thoughts = true;
             return None;
         }
         Some(error)
@@ -182,6 +199,10 @@ pub(super) async fn refused(model: &Settings, response: Response) -> (Error, u16
         }
         Err(error) => (error, response.status().as_u16(), Vec::new()),
     }
+}
+
+fn has_thoughts(msg: &Msg) -> bool {
+    msg.content.iter().any(|block| matches!(block, ContentBlock::Thinking { .. }))
 }
 
 fn body_names(body: &[u8], word: &str) -> bool {

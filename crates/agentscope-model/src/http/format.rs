@@ -48,6 +48,11 @@ pub(crate) trait Format: fmt::Debug + Send + Sync + 'static {
     /// [`ErrorKind::InvalidInput`](agentscope_core::ErrorKind) if there is nothing to answer.
     fn encode(&self, ask: &Ask<'_>) -> Result<Vec<u8>>;
 
+    /// Whether it sends thoughts back with what seals them, which only who made them can check.
+    fn seals_thoughts(&self) -> bool {
+        false
+    }
+
     /// How it counts the tokens of a request; `None` where it does not.
     fn counting(&self, _base: Url, _model: &str) -> Option<Counting> {
         None
@@ -131,6 +136,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) at_home: bool,
     /// The server is known not to let itself be told which tool to call.
     pub(crate) free_choice: bool,
+    /// The server is known to refuse the thoughts of conversations that were begun elsewhere.
+    pub(crate) without_thoughts: bool,
 }
 
 impl<'a> Ask<'a> {

@@ -22,6 +22,7 @@ pub(crate) fn encoded(
         stream: false,
         at_home: true,
         free_choice: false,
+        without_thoughts: false,
     };
     change(&mut ask);
     Ok(serde_json::from_slice(&format.encode(&ask)?)?)

@@ -121,6 +121,7 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
                     words.push(WirePart::OutputText { text });
                     continue;
                 }
+                ContentBlock::Thinking { .. } if self.ask.without_thoughts => continue,
                 ContentBlock::Thinking { thinking, extra } => match thought(thinking, extra) {
                     Some(item) => item,
                     None => continue,

@@ -2,8 +2,8 @@
 
 use crate::server::{Answer, Request, Server};
 use agentscope_core::{
-    ChatModel, Context, ErrorKind, ModelDelta, ModelRequest, Msg, Result, ToolChoice, ToolSpec,
-    testing::conformance,
+    ChatModel, ContentBlock, Context, ErrorKind, ModelDelta, ModelRequest, Msg, Result, Role, ToolChoice,
+    ToolSpec, testing::conformance,
 };
 use agentscope_model::{AnthropicChatModel, OpenAIChatModel, OpenAIResponseModel, Provider, from_spec};
 use futures_util::TryStreamExt;
@@ -162,6 +162,41 @@ async fn a_choice_that_a_model_which_thinks_refuses_is_left_to_it() {
     req.tool_choice = ToolChoice::Required;
     ask(&claude(&server), req).await.unwrap();
     assert_eq!(server.count(), 2);
+}
+
+#[tokio::test]
+async fn thoughts_that_another_service_has_sealed_are_left_out() {
+    let conversation = |field: &[&str]| {
+        let mut thought = ContentBlock::thinking("Look.");
+        field.iter().for_each(|key| thought.extra_mut().unwrap().set(*key, "made elsewhere"));
+        let reply = Msg::new("Friday", Role::Assistant, vec![thought, "A tree.".into()]);
+        ModelRequest::new([Msg::user("hi"), reply, Msg::user("Thanks.")])
+    };
+    let strict = |answer: &'static str, words: &'static str| {
+        Server::raw(move |request: &Request| {
+            let is_sealed = String::from_utf8_lossy(&request.body).contains("made elsewhere");
+            if is_sealed { refused(400, "invalid_request_error", words) } else { Answer::events(answer) }
+        })
+    };
+    let server = strict(ANTHROPIC, "messages.1.content.0: Invalid `signature` in `thinking` block");
+    let model = claude(&server);
+    for tries in [2, 3] {
+        ask(&model, conversation(&["signature"])).await.unwrap();
+        assert_eq!(server.count(), tries, "it is remembered");
+    }
+    let server = strict(RESPONSES, "The encrypted content could not be verified: invalid_encrypted_content");
+    ask(&gpt(&server), conversation(&["reasoning_item_id", "encrypted_content"])).await.unwrap();
+    assert_eq!(server.count(), 2);
+
+    let words = "a `signature` is wrong";
+    let server = Server::raw(move |_: &Request| refused(400, "invalid_request_error", words));
+    let model = claude(&server);
+    for tries in [2, 4] {
+        ask(&model, conversation(&["signature"])).await.unwrap_err();
+        assert_eq!(server.count(), tries, "what did not help is not remembered");
+    }
+    ask(&model, hi()).await.unwrap_err();
+    assert_eq!(server.count(), 5, "there is nothing to leave out");
 }
 
 #[tokio::test]
