@@ -5,7 +5,7 @@ use super::{
     part::{Wire, WireCall, WireContent},
 };
 use crate::{
-    conversation::{Answered, Content, NOTHING_TO_SAY, Part, Turn, WriteTurns, joined, write_turns},
+    conversation::{Answered, CallIds, Content, NOTHING_TO_SAY, Part, Turn, WriteTurns, joined, write_turns},
     wire::UNSHOWN,
 };
 use agentscope_core::ContentBlock;
@@ -22,8 +22,13 @@ pub(crate) struct Messages<'a>(pub(crate) &'a Body<'a>);
 
 impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut writer =
-            Writer { seq: serializer.serialize_seq(None)?, body: self.0, has_called: false, is_empty: true };
+        let mut writer = Writer {
+            seq: serializer.serialize_seq(None)?,
+            body: self.0,
+            ids: CallIds::of(self.0.id_form()),
+            has_called: false,
+            is_empty: true,
+        };
         write_turns(&self.0.ask, &mut writer)?;
         if writer.is_empty {
             return Err(S::Error::custom(NOTHING_TO_SAY));
@@ -35,6 +40,7 @@ impl Serialize for Messages<'_> {
 struct Writer<'a, S> {
     seq: S,
     body: &'a Body<'a>,
+    ids: CallIds<'a>,
     /// The model called tools since a user spoke.
     has_called: bool,
     is_empty: bool,
@@ -83,7 +89,12 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
         let mut wire = Wire { role: "assistant", name: self.name(name), content, ..Wire::default() };
         // Some of those with a name refuse fields that they do not know.
         let call = if self.body.is_other { WireCall::with_extra } else { WireCall::of };
-        wire.tool_calls = blocks.iter().filter_map(|block| call(&self.body.ask, block)).collect();
+        for block in blocks {
+            if let (ContentBlock::ToolCall(own), Some(mut call)) = (block, call(&self.body.ask, block)) {
+                call.id = self.ids.call(&own.id);
+                wire.tool_calls.push(call);
+            }
+        }
         if ways.wants_thoughts && (self.has_called || !wire.tool_calls.is_empty()) {
             let thoughts = blocks.iter().filter_map(|block| match block {
                 ContentBlock::Thinking { thinking, .. } if thinking != UNSHOWN => Some(thinking.as_str()),
@@ -97,7 +108,8 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
     fn result(&mut self, result: Answered<'a>) -> Result<(), S::Error> {
         let name = self.body.names_tools().then(|| self.body.ask.tool_name(result.name));
         let content = WireContent::Text(result.text);
-        self.put(&Wire { role: "tool", tool_call_id: Some(result.id), name, content, ..Wire::default() })
+        let tool_call_id = Some(self.ids.result(result.id));
+        self.put(&Wire { role: "tool", tool_call_id, name, content, ..Wire::default() })
     }
 
     fn put(&mut self, wire: &Wire<'a>) -> Result<(), S::Error> {

@@ -16,7 +16,7 @@ pub(crate) struct Wire<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) tool_call_id: Option<&'a str>,
+    pub(crate) tool_call_id: Option<Cow<'a, str>>,
     pub(crate) content: WireContent<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reasoning_content: Option<Cow<'a, str>>,
@@ -128,7 +128,7 @@ impl Serialize for WirePart<'_> {
 /// A call on the wire.
 #[derive(Serialize)]
 pub(crate) struct WireCall<'a> {
-    id: &'a str,
+    pub(super) id: Cow<'a, str>,
     #[serde(rename = "type")]
     kind: &'static str,
     function: Called<'a>,
@@ -146,7 +146,7 @@ impl<'a> WireCall<'a> {
     pub(crate) fn of(ask: &Ask<'_>, block: &'a ContentBlock) -> Option<Self> {
         let ContentBlock::ToolCall(call) = block else { return None };
         let function = Called { name: ask.tool_name(&call.name), arguments: arguments(call) };
-        Some(Self { id: &call.id, kind: "function", function, extra_content: None })
+        Some(Self { id: call.id.as_str().into(), kind: "function", function, extra_content: None })
     }
 
     /// The same with what Gemini wants back of it, behind an address of which nobody knows who it is.
