@@ -366,6 +366,11 @@ impl From<WireUsage> for Usage {
         let mut usage = Usage::new(count(wire.prompt_tokens), count(wire.completion_tokens));
         usage.cached_tokens = within.or(elsewhere).unwrap_or_default();
         usage.reasoning_tokens = thoughts.unwrap_or_default();
+        // xAI tells the tokens of thoughts apart from those of the answer; the sum of all shows it.
+        let with_thoughts = usage.output_tokens.saturating_add(usage.reasoning_tokens);
+        if wire.total_tokens.0 == Some(usage.input_tokens.saturating_add(with_thoughts)) {
+            usage.output_tokens = with_thoughts;
+        }
         usage
     }
 }
