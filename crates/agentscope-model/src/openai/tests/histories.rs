@@ -186,3 +186,11 @@ async fn a_file_that_is_gone_does_not_end_the_conversation() {
     let own = Msg::assistant("Friday", "Here it is.").url("/no/such/file.png");
     assert!(media_of(&asked([Msg::user("Draw!"), own])).await.is_ok());
 }
+
+#[tokio::test]
+async fn ollama_is_sent_the_image_and_not_its_address() {
+    let req = asked([Msg::user("look").url("http://127.0.0.1:9/a.png")]);
+    assert!(media_of(&req).await.is_ok(), "most servers fetch it themselves");
+    let manners = Chat(Provider::Ollama).manners();
+    assert!(Inlined::of(&req, manners).await.is_err(), "it has to be fetched here");
+}
