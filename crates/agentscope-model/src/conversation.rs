@@ -7,7 +7,7 @@ mod part;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use ids::CallIds;
+pub(crate) use ids::{CallIds, IdForm};
 pub(crate) use part::{Part, Place, arguments, joined, unseen_file};
 
 use crate::http::Ask;

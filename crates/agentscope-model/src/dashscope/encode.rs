@@ -1,7 +1,7 @@
 //! A request as DashScope wants it: messages apart from parameters.
 
 use crate::{
-    conversation::{Answered, CallIds, Content, NOTHING_TO_SAY, Part, Turn, WriteTurns, write_turns},
+    conversation::{Answered, CallIds, Content, IdForm, NOTHING_TO_SAY, Part, Turn, WriteTurns, write_turns},
     http::Ask,
     openai::{Tools, WireCall},
 };
@@ -85,7 +85,7 @@ struct Messages<'a>(&'a Ask<'a>);
 impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let seq = serializer.serialize_seq(None)?;
-        let mut writer = Writer { seq, ask: self.0, ids: CallIds::default(), is_empty: true };
+        let mut writer = Writer { seq, ask: self.0, ids: CallIds::of(IdForm::Any), is_empty: true };
         write_turns(self.0, &mut writer)?;
         if writer.is_empty {
             return Err(S::Error::custom(NOTHING_TO_SAY));

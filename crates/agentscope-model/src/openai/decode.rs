@@ -373,6 +373,11 @@ impl From<WireUsage> for Usage {
         usage.cache_write_tokens = written;
         usage.cached_tokens = within.or(elsewhere).unwrap_or_default();
         usage.reasoning_tokens = thoughts.unwrap_or_default();
+        // xAI tells the tokens of thoughts apart from those of the answer; the sum of all shows it.
+        let with_thoughts = usage.output_tokens.saturating_add(usage.reasoning_tokens);
+        if wire.total_tokens.0 == Some(usage.input_tokens.saturating_add(with_thoughts)) {
+            usage.output_tokens = with_thoughts;
+        }
         usage
     }
 }

@@ -3,10 +3,11 @@
 
 use super::{
     messages::Messages,
-    models::{takes_sampling, takes_stop},
+    models::{is_of_mistral, takes_sampling, takes_stop},
     provider::Ways,
 };
 use crate::{
+    conversation::IdForm,
     http::Ask,
     wire::{parameters, strict},
 };
@@ -29,6 +30,15 @@ impl Body<'_> {
     /// address may refuse it.
     pub(crate) fn names_tools(&self) -> bool {
         self.ways.names_tools && self.ask.at_home
+    }
+
+    /// Which ids of calls are taken. Servers that run a model of Mistral check them as Mistral does.
+    pub(crate) fn id_form(&self) -> IdForm {
+        match self.ways.is_openai {
+            _ if is_of_mistral(self.ask.model()) => IdForm::Exact,
+            true => IdForm::Short,
+            false => IdForm::Any,
+        }
     }
 
     fn takes_sampling(&self) -> bool {

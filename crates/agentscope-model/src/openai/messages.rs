@@ -22,9 +22,13 @@ pub(crate) struct Messages<'a>(pub(crate) &'a Body<'a>);
 
 impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let seq = serializer.serialize_seq(None)?;
-        let mut writer =
-            Writer { seq, body: self.0, ids: CallIds::default(), has_called: false, is_empty: true };
+        let mut writer = Writer {
+            seq: serializer.serialize_seq(None)?,
+            body: self.0,
+            ids: CallIds::of(self.0.id_form()),
+            has_called: false,
+            is_empty: true,
+        };
         write_turns(&self.0.ask, &mut writer)?;
         if writer.is_empty {
             return Err(S::Error::custom(NOTHING_TO_SAY));

@@ -1,6 +1,6 @@
-//! What is known of OpenAI's models by their names.
+//! What is known of models by their names.
 
-/// Whether it is known to think: one that does not refuses to be asked for thoughts.
+/// Whether a model of OpenAI is known to think: one that does not refuses to be asked for thoughts.
 pub(crate) fn thinks(model: &str) -> bool {
     let number =
         |text: &str| text.split(|it: char| !it.is_ascii_digit()).next().unwrap_or_default().parse::<u32>();
@@ -24,6 +24,14 @@ pub(crate) fn takes_sampling(model: &str, effort: Option<&str>) -> bool {
 /// Whether it ends its answer at words that it is given: of those that think, only the first ones do.
 pub(crate) fn takes_stop(model: &str) -> bool {
     !thinks(model) || model.starts_with("o1")
+}
+
+/// Whether it is a model of Mistral.
+pub(super) fn is_of_mistral(model: &str) -> bool {
+    let names =
+        ["mistral", "ministral", "magistral", "codestral", "devstral", "mixtral", "pixtral", "voxtral"];
+    let model = model.to_ascii_lowercase();
+    names.iter().any(|it| model.contains(it))
 }
 
 #[cfg(test)]

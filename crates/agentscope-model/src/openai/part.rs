@@ -2,13 +2,17 @@
 
 use super::{decode::EXTRA_CONTENT, encode::Body};
 use crate::{
-    conversation::{CallIds, Part, Place, arguments},
+    conversation::{CallIds, Part, Place, arguments, unseen_file},
     http::Ask,
 };
 use agentscope_core::ContentBlock;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use std::borrow::Cow;
+
+/// The only files that are taken as they are.
+const PDF: &str = "application/pdf";
 
 #[derive(Default, Serialize)]
 pub(crate) struct Wire<'a> {
@@ -75,7 +79,7 @@ impl<'a> WirePart<'a> {
             Part::Text(text) => Self::Text(text),
             Part::Image(place) => Self::Image(place.url()),
             Part::Video(place) => Self::Video(place.url()),
-            Part::File { name, place } => Self::File { name, data: place.url() },
+            Part::File { name, place } => Self::file(name, place),
             Part::Audio(Place::Url { url, .. }) => Self::Audio { data: url.into(), format: "wav" },
             Part::Audio(Place::Data { media_type, data }) => {
                 // The omni models of Qwen take the data as an address.
@@ -88,6 +92,28 @@ impl<'a> WirePart<'a> {
             }
         }
     }
+
+    /// A file as it is if it is a PDF, and its words if it is a text: nothing else is taken.
+    fn file(name: &'a str, place: Place<'a>) -> Self {
+        let text = match place {
+            Place::Url { media_type, .. } | Place::Data { media_type, .. } if media_type == PDF => {
+                return Self::File { name, data: place.url() };
+            }
+            Place::Data { media_type, data } if is_text(media_type) => {
+                STANDARD.decode(data).ok().and_then(|bytes| String::from_utf8(bytes).ok())
+            }
+            _ => None,
+        };
+        Self::Text(match text.filter(|text| !text.trim().is_empty()) {
+            Some(text) => format!("{name}:\n{text}").into(),
+            None => unseen_file("a file", name).into(),
+        })
+    }
+}
+
+fn is_text(media_type: &str) -> bool {
+    let named = ["application/json", "application/xml", "application/yaml", "application/x-yaml"];
+    media_type.starts_with("text/") || named.iter().any(|it| media_type.starts_with(it))
 }
 
 fn sound_format(media_type: &str) -> &'static str {
@@ -146,7 +172,7 @@ impl<'a> WireCall<'a> {
     pub(crate) fn of(ask: &Ask<'_>, ids: &mut CallIds<'a>, block: &'a ContentBlock) -> Option<Self> {
         let ContentBlock::ToolCall(call) = block else { return None };
         let function = Called { name: ask.tool_name(&call.name), arguments: arguments(call) };
-        Some(Self { id: ids.as_given(&call.id), kind: "function", function, extra_content: None })
+        Some(Self { id: ids.call(&call.id), kind: "function", function, extra_content: None })
     }
 
     /// The same with what Gemini wants back of it, behind an address of which nobody knows who it is.

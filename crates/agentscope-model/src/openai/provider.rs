@@ -243,7 +243,11 @@ static OLLAMA: Ways = Ways {
         base_url_variable: "OLLAMA_BASE_URL",
         ..Service::COMMON
     },
-    manners: Manners { shown: [true, false, false, false], ..Manners::COMMON },
+    manners: Manners {
+        shown: [true, false, false, false],
+        inlined: [true, true, false, true],
+        ..Manners::COMMON
+    },
     output_schema: true,
     ..COMMON
 };

@@ -193,6 +193,22 @@ fn what_cannot_be_shown_is_told() {
 }
 
 #[test]
+fn a_file_is_sent_if_it_is_a_pdf_and_read_if_it_is_a_text() {
+    let file = |kind: &str, data: &str, name: &str| {
+        let mut media = Media::base64(kind, data);
+        media.name = Some(name.to_owned());
+        let sent = messages(&asked([Msg::user("").with(ContentBlock::File(media))]), Provider::OpenAi);
+        sent[0]["content"].as_array().unwrap().last().unwrap().clone()
+    };
+    let pdf = json!({"filename": "a.pdf", "file_data": "data:application/pdf;base64,AAAA"});
+    assert_eq!(file("application/pdf", "AAAA", "a.pdf"), json!({"type": "file", "file": pdf}));
+    let text = |text: &str| json!({"type": "text", "text": text});
+    assert_eq!(file("text/csv", "YSxi", "a.csv"), text("a.csv:\na,b"));
+    let unseen = text("[a file that cannot be shown to this model: a.zip]");
+    assert_eq!(file("application/zip", "AAAA", "a.zip"), unseen);
+}
+
+#[test]
 fn options_choices_and_extra_fields_are_written() {
     let mut req = asked([Msg::user("hi")]);
     req.tools = [

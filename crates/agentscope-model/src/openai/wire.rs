@@ -106,6 +106,7 @@ pub(crate) struct AudioDelta<'a> {
 pub(crate) struct WireUsage {
     pub(crate) prompt_tokens: Count,
     pub(crate) completion_tokens: Count,
+    pub(crate) total_tokens: Count,
     #[serde(deserialize_with = "object")]
     pub(crate) prompt_tokens_details: Option<InputDetails>,
     #[serde(deserialize_with = "object")]

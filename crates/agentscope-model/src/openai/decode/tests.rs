@@ -142,6 +142,11 @@ fn the_usage_is_found_where_each_provider_puts_it() {
     let mut within = finish("stop");
     within["choices"][0]["usage"] = json!({"prompt_tokens": 7});
     assert_eq!(read(chunks(&[within]).unwrap()).usage, Some(Usage::new(7, 0)), "Moonshot, in the choice");
+    let thoughts = json!({"reasoning_tokens": 386});
+    let apart = json!({"prompt_tokens": 12, "completion_tokens": 1, "total_tokens": 399, "completion_tokens_details": thoughts});
+    assert_eq!(cached(apart).unwrap().output_tokens, 387, "xAI tells thoughts apart from the answer");
+    let within = json!({"prompt_tokens": 12, "completion_tokens": 387, "total_tokens": 399, "completion_tokens_details": thoughts});
+    assert_eq!(cached(within).unwrap().output_tokens, 387);
 }
 
 #[test]

@@ -131,6 +131,26 @@ fn those_who_want_thoughts_back_get_some_with_each_call_and_with_the_answer() {
 }
 
 #[test]
+fn ids_of_calls_are_such_as_the_provider_takes() {
+    let id = format!("call_{}", "x".repeat(60));
+    let called = vec![
+        ToolCall::new(id.as_str(), "look", "{}").into(),
+        ToolResult::success(id.as_str(), "look", "a tree").into(),
+    ];
+    let req = asked([Msg::user("?"), Msg::new("Friday", Role::Assistant, called)]);
+    let sent = |provider, model: &'static str| {
+        let body = encode(&req, provider, |ask| ask.card = Box::leak(Box::new(ModelCard::new(model))));
+        let (call, result) =
+            (&body["messages"][1]["tool_calls"][0]["id"], &body["messages"][2]["tool_call_id"]);
+        assert_eq!(call, result);
+        call.as_str().unwrap().to_owned()
+    };
+    assert_eq!(sent(Provider::Other, "qwen3"), id);
+    assert_eq!(sent(Provider::Azure, "gpt-4o"), id[..40]);
+    assert_eq!(sent(Provider::Vllm, "mistralai/Devstral-Small").len(), 9);
+}
+
+#[test]
 fn a_hint_without_words_is_not_sent() {
     let hint = ContentBlock::Hint { text: String::new(), extra: Extra::default() };
     let reply = Msg::assistant("Friday", "a").with(hint);
@@ -165,4 +185,12 @@ async fn a_file_that_is_gone_does_not_end_the_conversation() {
     // What it has shown itself is not shown to it, so it need not be there.
     let own = Msg::assistant("Friday", "Here it is.").url("/no/such/file.png");
     assert!(media_of(&asked([Msg::user("Draw!"), own])).await.is_ok());
+}
+
+#[tokio::test]
+async fn ollama_is_sent_the_image_and_not_its_address() {
+    let req = asked([Msg::user("look").url("http://127.0.0.1:9/a.png")]);
+    assert!(media_of(&req).await.is_ok(), "most servers fetch it themselves");
+    let manners = Chat(Provider::Ollama).manners();
+    assert!(Inlined::of(&req, manners).await.is_err(), "it has to be fetched here");
 }
