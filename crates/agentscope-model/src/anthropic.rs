@@ -125,6 +125,7 @@ static SERVICE: Service = Service {
 static MANNERS: Manners = Manners {
     shown: [true, false, false, true],
     images: Manners::WEB_IMAGES,
+    image_limit: 5 << 20,
     inlined: [false, false, false, true],
     media_in_order: true,
     images_of_results: ImagesOfResults::InPlace,

@@ -25,6 +25,8 @@ pub(crate) struct Manners {
     pub(crate) shown: [bool; 4],
     /// The types of images that it reads; others are told in words.
     pub(crate) images: &'static [&'static str],
+    /// Most characters of an image's base64; one that is larger is told in words.
+    pub(crate) image_limit: usize,
     /// It cannot fetch these from the web, in the same order: they are put into the request.
     pub(crate) inlined: [bool; 4],
     /// It has this address at hand, whatever it can fetch: a file that was uploaded to it.
@@ -65,6 +67,7 @@ impl Manners {
             "image/tiff",
             "image/webp",
         ],
+        image_limit: usize::MAX,
         inlined: [false, true, false, true],
         has: |_| false,
         system_anywhere: false,

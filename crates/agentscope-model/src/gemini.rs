@@ -145,6 +145,7 @@ pub(crate) static SERVICE: Service = Service {
 static NEW: Manners = Manners {
     shown: [true; 4],
     images: &["image/heic", "image/heif", "image/jpeg", "image/png", "image/webp"],
+    image_limit: usize::MAX,
     inlined: [true; 4],
     has,
     system_anywhere: false,

@@ -48,7 +48,8 @@ impl<'a> Place<'a> {
         let place = match Self::of(media, ask.media) {
             Self::Data { media_type, data } => {
                 let media_type = image_type_of(data).unwrap_or_else(|| usual(media_type));
-                reads(media_type).then_some(Self::Data { media_type, data })
+                let may = reads(media_type) && data.len() <= ask.manners.image_limit;
+                may.then_some(Self::Data { media_type, data })
             }
             Self::Url { media_type, url } => {
                 let media_type = usual(media_type);
@@ -105,7 +106,7 @@ impl<'a> Part<'a> {
     /// because a tool names it.
     pub(crate) fn image_of_result(ask: &Ask<'a>, block: &'a ContentBlock) -> Option<Self> {
         match block {
-            ContentBlock::Image(media) if media.local_path().is_none() => {
+            ContentBlock::Image(media) if is_reachable(ask, media) => {
                 Place::of_image(ask, media).map(Self::Image)
             }
             _ => None,

@@ -33,18 +33,29 @@ impl Inlined {
     /// and is gone since is left out: a conversation must not end with it.
     ///
     /// # Errors
-    /// Those of reading and fetching; [`ErrorKind::InvalidInput`] for a file of more than 20 MiB.
+    /// Those of reading and fetching; [`ErrorKind::InvalidInput`] for a file of more than 20 MiB, and for an image that is not
+    /// answered yet and that is larger than the provider takes it.
     pub(crate) async fn of(req: &ModelRequest, manners: &Manners) -> Result<Self> {
         let answered = req.messages.iter().rposition(|msg| msg.role == Role::Assistant).unwrap_or(0);
         let mut inlined = Self::default();
         for (at, msg) in req.messages.iter().enumerate() {
+            if at >= answered {
+                check_images(req, msg, manners)?;
+            }
             let mut wanted = Vec::new();
             collect(req, msg, manners, &mut wanted);
             for (media, url) in wanted {
                 if inlined.0.contains_key(url) {
                     continue;
                 }
-                match Inline::of(media, url).await {
+                let read = Inline::of(media, url).await.and_then(|inline| {
+                    let is_image = inline.media_type.starts_with("image/");
+                    if is_image {
+                        check_size(media, &inline.data, manners)?;
+                    }
+                    Ok(inline)
+                });
+                match read {
                     Ok(inline) => drop(inlined.0.insert(url.to_owned(), inline)),
                     Err(error) if at < answered && !error.is_retryable() => {}
                     Err(error) => return Err(error),
@@ -72,6 +83,41 @@ impl Inline {
         let media_type = checked(&fetched.bytes, media_type).map_err(|error| error.context(shown(url)))?;
         Ok(Self { media_type, data: STANDARD.encode(fetched.bytes) })
     }
+}
+
+/// Whether the images that lie in a message are as small as the provider takes them. One that was answered before is told in
+/// words.
+fn check_images(req: &ModelRequest, msg: &Msg, manners: &Manners) -> Result<()> {
+    if manners.image_limit == usize::MAX || is_own(req, msg) {
+        return Ok(());
+    }
+    msg.content.iter().try_for_each(|block| match block {
+        ContentBlock::Heard(msg) => check_images(req, msg, manners),
+        ContentBlock::Image(media) => match &media.source {
+            Source::Base64 { data, .. } => check_size(media, data, manners),
+            Source::Url { url, .. } if url.starts_with("data:") => check_size(media, url, manners),
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    })
+}
+
+fn check_size(media: &Media, data: &str, manners: &Manners) -> Result<()> {
+    if data.len() <= manners.image_limit {
+        return Ok(());
+    }
+    let name = match (&media.name, media.local_path()) {
+        (Some(name), _) => format!("the image `{name}`"),
+        (None, Some(path)) => format!("the image `{path}`"),
+        (None, None) => "an image".to_owned(),
+    };
+    let message = format!(
+        "{name} of a message has {} bytes in base64, and the provider takes no more than {}: give one of at most {} bytes",
+        data.len(),
+        manners.image_limit,
+        manners.image_limit / 4 * 3
+    );
+    Err(Error::new(ErrorKind::InvalidInput, message))
 }
 
 /// The media whose bytes have to be in the request: files of this machine, which no provider can reach, and those of the web

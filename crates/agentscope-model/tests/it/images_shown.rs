@@ -1,6 +1,8 @@
 //! Images that a provider does not read, and those that are called what they are not.
 
-use agentscope_core::{ContentBlock, Media, ModelRequest, Msg, Role, ToolCall, ToolResult, ToolState};
+use agentscope_core::{
+    ContentBlock, ErrorKind, Media, ModelRequest, Msg, Role, ToolCall, ToolResult, ToolState,
+};
 use agentscope_model::{AnthropicChatModel, GeminiChatModel, OpenAIChatModel, OpenAIResponseModel, Provider};
 
 /// The first bytes of a JPEG, in base64.
@@ -78,5 +80,44 @@ async fn an_image_is_called_what_its_first_bytes_are() {
                 assert!(!body.contains("image/png") && !body.contains("image/jpg"), "{media:?}: {body}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_is_larger_than_claude_takes_is_refused_by_name_and_told_once_it_was_answered() {
+    let claude = AnthropicChatModel::new("m");
+    let sized = |length: usize| {
+        let mut media = Media::base64("image/jpeg", format!("{JPEG}{}", "A".repeat(length - JPEG.len())));
+        media.name = Some("big.jpg".into());
+        media
+    };
+    let limit = 5 << 20;
+    let asked = |media: Media| Msg::user("look").with(media);
+    claude.request_body(&ModelRequest::new([asked(sized(limit))])).await.unwrap();
+    let large = ModelRequest::new([asked(sized(limit + 4))]);
+    let error = claude.request_body(&large).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(
+        error.message(),
+        "the image `big.jpg` of a message has 5242884 bytes in base64, and the provider takes no more than 5242880: give one \
+         of at most 3932160 bytes"
+    );
+    OpenAIResponseModel::new("m").request_body(&large).await.unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("big.jpg");
+    std::fs::write(&path, [b"\xff\xd8\xff".as_slice(), &vec![0; 4 << 20]].concat()).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    let file = ModelRequest::new([Msg::user("look").url(&path)]);
+    let error = claude.request_body(&file).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.message().starts_with(&format!("the image `{path}` of a message has")), "{error}");
+
+    for mut req in [large, file] {
+        req.messages.push(Msg::assistant("Friday", "I see.").into());
+        req.messages.push(Msg::user("And now?").into());
+        let body = String::from_utf8(claude.request_body(&req).await.unwrap()).unwrap();
+        assert!(body.contains("[an image that cannot be shown to this model: "), "{body}");
+        assert!(body.len() < 2000);
     }
 }
