@@ -6,7 +6,7 @@ use agentscope_core::{
 };
 use agentscope_net::{
     client,
-    reqwest::{Method, Request, Response, header::CONTENT_ENCODING},
+    reqwest::{Response, header::CONTENT_ENCODING},
     trouble,
 };
 use bytes::Bytes;
@@ -104,10 +104,7 @@ impl Answer {
         self.without_thoughts = ask.without_thoughts;
         let body = Bytes::from(model.format.encode(&ask)?);
         let reader = model.reader(peer.clone(), &ask);
-        let mut request = Request::new(Method::POST, url.clone());
-        *request.headers_mut() = headers.clone();
-        *request.body_mut() = Some(body.into());
-        let sent = client(url)?.execute(request);
+        let sent = client(url)?.post(url.clone()).headers(headers.clone()).body(body).send();
         let response = match timeout(model.first_byte_timeout, sent).await {
             Ok(response) => response.map_err(|error| trouble(error, peer))?,
             Err(_) => return Err(self.silent(peer, model.first_byte_timeout, "did not answer")),

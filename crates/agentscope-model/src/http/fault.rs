@@ -407,7 +407,7 @@ fn is_used_up(code: &str, said: &str) -> bool {
         "arrearage",
         "billing_error",
         "billing_hard_limit",
-        "allocationquota",
+        "freetieronly",
         "perday",
     ]
     .iter()

@@ -32,6 +32,7 @@ use stage::Set;
 use std::sync::Arc;
 
 const UNSEEN: &str = "nobody knows whether this model sees: `.input_types(..)` tells";
+const THINKS: &str = "models of OpenAI that think refuse it";
 const NOT_TAKEN: &str = "the provider does not take it";
 const NOT_COUNTED: &str = "the provider does not count them apart";
 
@@ -136,7 +137,7 @@ pub(crate) const ALL: &[Row] = &[
         name: "ollama, compatible",
         make: |at, set| chat(Provider::Ollama, "qwen3", at, set),
         schema: Native,
-        media: ONLY_IMAGES,
+        media: [Sent, Fetched, InWords(NOT_TAKEN), InWords(NOT_TAKEN), InWords(NOT_TAKEN)],
         ..CHAT
     },
     Row {
@@ -163,8 +164,8 @@ pub(crate) const ALL: &[Row] = &[
         results: Sent,
         options: [
             Ok("/max_output_tokens"),
-            Ok("/temperature"),
-            Ok("/top_p"),
+            Err(THINKS),
+            Err(THINKS),
             Err("the API has no texts before which to stop"),
             Err("the API has no seed"),
         ],
