@@ -166,10 +166,17 @@ impl Endpoint {
         let peer = self.peer();
         let limit = cx.time_left().map_or(self.timeout, |left| left.min(self.timeout));
         let answer = async {
-            let response = client.execute(request).await.map_err(|error| trouble(error, peer))?;
+            let response = client.execute(request).await.map_err(|error| {
+                // Once a request may be at work, it is not sent again where that would be paid for twice.
+                let may_repeat = self.again || error.is_connect();
+                let failure = Failure::from(trouble(error, peer));
+                Failure { may_repeat: failure.may_repeat && may_repeat, ..failure }
+            })?;
             if !response.status().is_success() {
-                let (error, ..) = self.access.refused(self.asked, &self.model, peer, response).await;
-                return Err(Failure::from(error));
+                let (error, status, _) = self.access.refused(self.asked, &self.model, peer, response).await;
+                let failure = Failure::from(error);
+                let may_repeat = self.again || matches!(status, 429 | 503);
+                return Err(Failure { may_repeat: failure.may_repeat && may_repeat, ..failure });
             }
             let answer = self.whole(peer, response).await;
             answer.map_err(|error| Failure { error, may_repeat: self.again })

@@ -40,3 +40,10 @@ pub(crate) async fn bytes(media: &Media, guard: Guard) -> Result<(String, Vec<u8
     let media_type = if known == "application/octet-stream" { fetched.media_type } else { known };
     Ok((media_type, fetched.bytes.into()))
 }
+
+/// Whether an address is one of the web, or holds the picture itself. A server that names a file of this machine must not have it
+/// read and sent on.
+#[cfg(feature = "image")]
+pub(crate) fn is_of_the_web(url: &str) -> bool {
+    ["http://", "https://", "data:"].iter().any(|start| url.starts_with(start))
+}

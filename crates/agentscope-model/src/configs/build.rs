@@ -253,8 +253,10 @@ impl Connection {
     fn of(config: &ModelConfig, environment: &Environment) -> Result<Self> {
         let access = config.api.access();
         // Servers that everyone runs for themselves have no address of the provider.
-        let is_own =
-            access.hosts.is_empty() || config.base_url.as_deref().is_none_or(|url| is_own(url, access.hosts));
+        let is_own = config.base_url.as_deref().is_none_or(|url| match config.api {
+            Api::Azure => is_of_azure(url, environment.value(access.base_url_variable)),
+            _ => access.hosts.is_empty() || is_own(url, access.hosts),
+        });
         let moved =
             is_own && config.base_url.is_none() && environment.value(access.base_url_variable).is_some();
         let unauthorized = |message: String| Err(Error::new(ErrorKind::Unauthorized, message));
@@ -325,6 +327,16 @@ fn with_query(url: String, query: &[(String, Secret)]) -> String {
 fn is_own(url: &str, hosts: &[&str]) -> bool {
     let url = url.trim().parse::<Url>().ok().filter(|url| url.scheme() == "https");
     url.is_some_and(|url| url.port().is_none() && url.host_str().is_some_and(|host| hosts.contains(&host)))
+}
+
+/// Whether an address is one of Azure, or of the server that its variable names.
+fn is_of_azure(url: &str, endpoint: Option<&str>) -> bool {
+    const HOSTS: [&str; 3] = [".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com"];
+    let Ok(url) = url.trim().parse::<Url>() else { return false };
+    let same =
+        endpoint.and_then(|it| it.trim().parse::<Url>().ok()).is_some_and(|it| it.origin() == url.origin());
+    let is_azure = |host: &str| HOSTS.iter().any(|it| host.ends_with(it));
+    same || (url.scheme() == "https" && url.port().is_none() && url.host_str().is_some_and(is_azure))
 }
 
 /// A model with the options of its configuration, which are used where a request says nothing.

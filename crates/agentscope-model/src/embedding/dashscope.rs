@@ -169,7 +169,7 @@ async fn ask(
     let rows = report.output.embeddings.into_iter().enumerate();
     Ok(Answer {
         vectors: rows.map(|(at, row)| (row.index.unwrap_or(at), row.embedding.0)).collect(),
-        usage: Usage::new(usage.total_tokens.max(usage.input_tokens + usage.image_tokens), 0),
+        usage: Usage::new(usage.total_tokens.max(usage.input_tokens.saturating_add(usage.image_tokens)), 0),
     })
 }
 

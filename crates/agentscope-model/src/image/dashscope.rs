@@ -1,5 +1,5 @@
 use super::settings::{Settings, image_model};
-use crate::{dashscope::ALONE, http::Inline, picture};
+use crate::{dashscope::ALONE, http::Inline, picture, picture::is_of_the_web};
 use agentscope_core::{Context, Error, ErrorKind, ImageRequest, Images, Map, Media, Result, Source};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -112,7 +112,10 @@ async fn at_once(settings: &Settings, req: &ImageRequest, parameters: Map, cx: &
     let path = "services/aigc/multimodal-generation/generation";
     let report: Report = settings.endpoint.post(cx, path, &[], serde_json::to_vec(&body)?).await?;
     let parts = report.output.choices.into_iter().flat_map(|choice| choice.message.content);
-    Ok(Images::new(parts.filter_map(|part| Some(picture(part.get("image")?.as_str()?.to_owned())))))
+    let of_the_web = parts
+        .filter_map(|part| Some(part.get("image")?.as_str()?.to_owned()))
+        .filter(|url| is_of_the_web(url));
+    Ok(Images::new(of_the_web.map(picture)))
 }
 
 /// <https://www.alibabacloud.com/help/en/model-studio/text-to-image-v2-api-reference>
@@ -165,14 +168,18 @@ async fn by_task(settings: &Settings, req: &ImageRequest, parameters: Map, cx: &
 fn drawn(settings: &Settings, output: Output) -> Result<Images> {
     let why =
         output.results.iter().find(|it| it.url.is_none()).map(|it| failed(settings, &it.code, &it.message));
+    let is_elsewhere =
+        output.results.iter().filter_map(|it| it.url.as_deref()).any(|url| !is_of_the_web(url));
     let images = output.results.into_iter().filter_map(|drawn| {
-        let mut media = picture(drawn.url?);
+        let mut media = picture(drawn.url.filter(|url| is_of_the_web(url))?);
         if let Some(prompt) = drawn.actual_prompt {
             media.extra.set("revised_prompt", prompt);
         }
         Some(media)
     });
     let images = Images::new(images);
+    let why = why
+        .or_else(|| is_elsewhere.then(|| settings.endpoint.nonsense("an address that is none of the web")));
     match why {
         Some(why) if images.images.is_empty() => Err(why),
         _ => Ok(images),

@@ -1,5 +1,5 @@
 use super::settings::{Settings, image_model};
-use crate::{Provider, picture};
+use crate::{Provider, picture, picture::is_of_the_web};
 use agentscope_core::{Context, ImageRequest, Images, Map, Media, Result, Source, Usage};
 use agentscope_net::{
     Guard,
@@ -101,6 +101,9 @@ async fn ask(settings: &Settings, req: &ImageRequest, cx: &Context) -> Result<Im
     let report: Report = settings.endpoint.read(&answer)?;
     let format = report.output_format.as_deref().unwrap_or_else(|| asked_format(settings, req));
     let media_type = format!("image/{format}");
+    if report.data.iter().filter_map(|picture| picture.url.as_deref()).any(|url| !is_of_the_web(url)) {
+        return Err(settings.endpoint.nonsense("an address that is none of the web"));
+    }
     let images = report.data.into_iter().filter_map(|picture| {
         let mut media = match (picture.b64_json, picture.url) {
             (Some(data), _) => Media::base64(&media_type, data),

@@ -68,6 +68,16 @@ async fn openai_may_give_an_address_and_say_what_it_drew() {
 
 // https://platform.openai.com/docs/api-reference/images/createEdit
 #[tokio::test]
+async fn a_server_cannot_have_a_file_of_this_machine_taken_for_what_it_drew() {
+    for path in ["/etc/passwd", "file:///etc/passwd", "../key.png"] {
+        let server = Server::raw(Answer::json(200, &json!({"created": 1, "data": [{"url": path}]})));
+        let error = draw(&openai(&server, "gpt-image-2"), ImageRequest::new("a dot")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{path}");
+        assert!(error.message().contains("none of the web"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn openai_is_sent_pictures_as_a_form() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dot.png");

@@ -103,6 +103,18 @@ fn a_key_of_the_environment_goes_to_its_provider_alone() {
         let connection = connected(at(url), environment).unwrap();
         assert_eq!((connection.key.is_some(), connection.organization.is_some()), (sent, sent), "{url}");
     }
+    let azure = |url: &str| json!({"model_type": "azure", "base_url": url});
+    for (url, sent) in [
+        ("https://mine.openai.azure.com", true),
+        ("https://own.example.org/v1", true),
+        ("http://mine.openai.azure.com", false),
+        ("https://openai.azure.com.example.org", false),
+        ("https://evil.example.org", false),
+    ] {
+        let environment =
+            [("AZURE_OPENAI_API_KEY", "k"), ("AZURE_OPENAI_ENDPOINT", "https://own.example.org")];
+        assert_eq!(connected(azure(url), environment).unwrap().key.is_some(), sent, "{url}");
+    }
     // A server that everyone runs for themselves.
     assert_eq!(
         key(json!({"model_type": "vllm", "base_url": "http://gpu-1:8000/v1"}), [("VLLM_API_KEY", "v")])

@@ -1,5 +1,6 @@
 //! Under which name a vector is kept, and how it is written.
 
+use crate::http::FILE_LIMIT;
 use agentscope_core::{ContentBlock, EmbedRequest, EmbedderCard, Result};
 use ring::digest::{Context as Hasher, SHA256, digest};
 use std::{fmt, io::Read};
@@ -47,7 +48,13 @@ impl Keys {
                 part(&mut hasher, b"block");
                 part(&mut hasher, &serde_json::to_vec(input).ok()?);
                 if let Some(path) = input.media().and_then(|media| media.local_path()) {
-                    let mut file = std::fs::File::open(path).ok()?;
+                    let file = std::fs::File::open(path).ok()?;
+                    // A device or a pipe has no end, and a file that is too large is refused anyway.
+                    let metadata = file.metadata().ok()?;
+                    if !metadata.is_file() || metadata.len() > FILE_LIMIT as u64 {
+                        return None;
+                    }
+                    let mut file = file.take(FILE_LIMIT as u64);
                     let mut buffer = vec![0; 64 << 10];
                     loop {
                         let length = file.read(&mut buffer).ok()?;
