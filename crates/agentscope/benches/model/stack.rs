@@ -20,29 +20,46 @@ const STREAMS: usize = 1000;
 pub(crate) async fn streams(origin: &str) {
     let model =
         || OpenAIChatModel::new("gpt-4o").api_key("sk-test").base_url(server_of(origin, "short")).retries(0);
-    let monitor = Monitor::new();
-    let whole = model()
-        .timeouts(TimeLimits::default())
-        .concurrency_limit(STREAMS)
-        .rate_limit(RateLimiter::requests(1_000_000).tokens(1_000_000_000))
-        .circuit_breaker(Circuit::default())
-        .hedge(Duration::from_secs(60))
-        .retry(RetryPolicy::default())
-        .fallback(model())
-        .cached(MemoryAnswers::new());
-    let stack: Arc<dyn ChatModel> = Arc::new(monitor.meter(whole));
+    let layered = |model: OpenAIChatModel| {
+        model
+            .timeouts(TimeLimits::default())
+            .rate_limit(RateLimiter::requests(1_000_000).tokens(1_000_000_000))
+            .concurrency_limit(STREAMS)
+            .circuit_breaker(Circuit::default())
+            .hedge(Duration::from_secs(60))
+            .retry(RetryPolicy::default())
+    };
     let alone: Arc<dyn ChatModel> = Arc::new(model());
-    let (here, without) = compare(1, async || all(&stack).await, async || all(&alone).await).await;
-    let each = (STREAMS * SHORT) as f64;
-    row(
-        "1,000 streams at once, 200 chunks each, each chunk, all layers",
-        here / each,
-        without / each,
-        "us",
-        "1.15",
-    );
-    println!("  (beside the same model without them, not a bare client)");
+    let monitor = Monitor::new();
+    let whole = layered(model()).fallback(model());
+    let contenders: [(&str, Arc<dyn ChatModel>); 4] = [
+        (
+            "1,000 streams at once, 200 chunks each, a chunk",
+            Arc::new(monitor.meter(whole.cached(MemoryAnswers::new()))),
+        ),
+        ("  the same without the cache", Arc::new(monitor.meter(layered(model()).fallback(model())))),
+        ("  the same without cache and meter", Arc::new(layered(model()).fallback(model()))),
+        ("  the layers of `resilient()` alone", Arc::new(model().resilient_of(STREAMS))),
+    ];
+    for (what, stack) in contenders {
+        let (here, without) = compare(1, async || all(&stack).await, async || all(&alone).await).await;
+        let each = (STREAMS * SHORT) as f64;
+        row(what, here / each, without / each, "us", "1.15");
+    }
+    println!("  (beside the same model without layers, not a bare client)");
 }
+
+trait ResilientOf: ChatModel + Sized {
+    /// As `resilient()`, for so many at a time.
+    fn resilient_of(self, streams: usize) -> impl ChatModel {
+        self.timeouts(TimeLimits::default())
+            .concurrency_limit(streams)
+            .circuit_breaker(Circuit::default())
+            .retry(RetryPolicy::default())
+    }
+}
+
+impl ResilientOf for OpenAIChatModel {}
 
 /// Asks for all of them, each for something else, and reads them to their ends.
 async fn all(model: &Arc<dyn ChatModel>) {

@@ -77,7 +77,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "key-goes-elsewhere",
         rule: "law 9",
         says: "a key of the environment is sent to a base URL that the program sets",
-        file: "crates/agentscope-model/src/http.rs",
+        file: "crates/agentscope-model/src/http/access.rs",
         find: "if self.found_key.take().is_some() {",
         replace: "if self.found_key.take().is_none() {",
         packages: MODEL,
