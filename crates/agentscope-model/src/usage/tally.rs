@@ -103,7 +103,7 @@ pub struct Tally {
 
 impl AddAssign<&Tally> for Tally {
     fn add_assign(&mut self, more: &Tally) {
-        self.calls += more.calls;
+        self.calls = self.calls.saturating_add(more.calls);
         self.failed += more.failed;
         self.estimated += more.estimated;
         self.unpriced += more.unpriced;
