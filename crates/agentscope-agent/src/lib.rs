@@ -5,6 +5,7 @@ mod agent_tool;
 mod clean;
 #[cfg(feature = "console")]
 mod console;
+mod hub;
 #[cfg(feature = "console")]
 mod lines;
 mod react;
@@ -14,6 +15,7 @@ mod user;
 pub use agent_tool::AgentTool;
 #[cfg(feature = "console")]
 pub use console::{Console, console};
+pub use hub::{HubFault, MsgHub};
 pub use react::ReActAgent;
 #[cfg(feature = "console")]
 pub use user::Terminal;

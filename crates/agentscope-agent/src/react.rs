@@ -11,8 +11,9 @@ mod run;
 
 use crate::{AgentTool, schema::Validators};
 use agentscope_core::{
-    Agent, AgentCard, AgentId, AgentState, BoxFuture, ChatModel, Context, EventStream, Limits, Mailbox,
-    Middleware, ModelOptions, Msg, Name, Next, ReplyRequest, Result, SessionKey, StateStore, Tool, Toolset,
+    Agent, AgentCard, AgentId, AgentState, Audience, BoxFuture, ChatModel, Context, EventStream, Limits,
+    Mailbox, Middleware, ModelOptions, Msg, Name, Next, ReplyRequest, Result, SessionKey, StateStore, Tool,
+    Toolset,
 };
 use equip::Equipment;
 use std::{
@@ -282,6 +283,10 @@ impl Agent for ReActAgent {
 
     fn observe(&self, msgs: Vec<Arc<Msg>>) -> BoxFuture<'static, Result<()>> {
         self.mailbox.observe(msgs)
+    }
+
+    fn audience(&self) -> Option<Audience> {
+        Some(self.mailbox.audience())
     }
 }
 

@@ -14,9 +14,9 @@ pub use terminal::Terminal;
 
 use crate::schema::Validators;
 use agentscope_core::{
-    Agent, AgentCard, AgentId, AgentState, BoxFuture, ContentBlock, Context, Error, ErrorKind, EventKind,
-    EventSink, EventStream, Finish, Limits, Mailbox, Media, Msg, Name, Opened, Queued, ReplyRequest, Result,
-    Role, SessionKey, StateStore, Turn,
+    Agent, AgentCard, AgentId, AgentState, Audience, BoxFuture, ContentBlock, Context, Error, ErrorKind,
+    EventKind, EventSink, EventStream, Finish, Limits, Mailbox, Media, Msg, Name, Opened, Queued,
+    ReplyRequest, Result, Role, SessionKey, StateStore, Turn,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -319,6 +319,10 @@ impl Agent for UserAgent {
 
     fn observe(&self, msgs: Vec<Arc<Msg>>) -> BoxFuture<'static, Result<()>> {
         self.mailbox.observe(msgs)
+    }
+
+    fn audience(&self) -> Option<Audience> {
+        Some(self.mailbox.audience())
     }
 }
 

@@ -1,11 +1,15 @@
 //! Agents: anything that turns messages into a stream of events.
 
+mod audience;
 mod function;
 mod request;
+mod several;
 mod sugar;
 
+pub use audience::{Audience, Room, Told};
 pub use function::{FnAgent, agent_fn};
 pub use request::{Decision, Input, Item, Lease, ReplyRef, ReplyRequest, Verdict};
+pub use several::Agents;
 pub use sugar::{AgentExt, Reply, RunningReply, Typed};
 
 use crate::{
@@ -60,6 +64,12 @@ pub trait Agent: Send + Sync + 'static {
     fn takes_pending(&self) -> bool {
         false
     }
+
+    /// Who hears what it says; [`crate::Mailbox::audience`] for an agent with a mailbox. Without one it can be told things, and
+    /// nobody hears it by itself.
+    fn audience(&self) -> Option<Audience> {
+        None
+    }
 }
 
 /// Who an agent is.
@@ -113,5 +123,8 @@ impl<A: Agent + ?Sized> Agent for Arc<A> {
     }
     fn takes_pending(&self) -> bool {
         (**self).takes_pending()
+    }
+    fn audience(&self) -> Option<Audience> {
+        (**self).audience()
     }
 }

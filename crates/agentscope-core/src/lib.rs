@@ -25,8 +25,8 @@ mod tool;
 pub mod testing;
 
 pub use agent::{
-    Agent, AgentCard, AgentExt, Decision, FnAgent, Input, Item, Lease, Reply, ReplyRef, ReplyRequest,
-    RunningReply, Typed, Verdict, agent_fn,
+    Agent, AgentCard, AgentExt, Agents, Audience, Decision, FnAgent, Input, Item, Lease, Reply, ReplyRef,
+    ReplyRequest, Room, RunningReply, Told, Typed, Verdict, agent_fn,
 };
 pub use agentscope_macros::core_tool as tool;
 pub use context::{Context, PathEntry};

@@ -1,5 +1,6 @@
 //! One conversation of one agent: replies one after the other, in the order in which they were asked for, and an inbox.
 
+mod hear;
 mod open;
 mod save;
 mod turn;
@@ -8,6 +9,7 @@ pub use open::{ALLOWED_SLOT, Opened, Queued};
 pub use turn::Turn;
 
 use crate::{
+    agent::Audience,
     error::{Error, ErrorKind, Result},
     id::{AgentId, Name, ReplyId},
     message::Msg,
@@ -17,7 +19,7 @@ use futures_core::future::BoxFuture;
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -76,6 +78,8 @@ struct Inner {
     inbox: Mutex<Inbox>,
     waiting: AtomicUsize,
     limits: Limits,
+    /// Made when somebody asks for it.
+    audience: OnceLock<Audience>,
 }
 
 /// What the reply whose turn it is works on.
@@ -133,6 +137,7 @@ impl Mailbox {
             inbox: Mutex::new(inbox),
             waiting: AtomicUsize::new(0),
             limits: Limits::default(),
+            audience: OnceLock::new(),
         }))
     }
 
@@ -145,6 +150,7 @@ impl Mailbox {
             inbox: Mutex::default(),
             waiting: AtomicUsize::new(0),
             limits: Limits::default(),
+            audience: OnceLock::new(),
         }))
     }
 
@@ -170,6 +176,11 @@ impl Mailbox {
     /// The agent's id, where its key names it.
     pub fn agent_id(&self) -> Option<AgentId> {
         Some(agent_of(&self.0.key)).filter(|id| !id.is_empty())
+    }
+
+    /// Who hears what is said here.
+    pub fn audience(&self) -> Audience {
+        self.0.audience.get_or_init(Audience::new).clone()
     }
 
     /// How many replies wait for their turn, the one whose turn it is included.
@@ -275,6 +286,11 @@ impl Inbox {
         }
         self.last = self.last.max(last);
         self.join_up();
+    }
+
+    /// Whether nothing was ever heard.
+    fn is_new(&self) -> bool {
+        self.last.0 == 0
     }
 
     /// Goes on to the end of the messages that follow without a gap.

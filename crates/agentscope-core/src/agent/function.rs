@@ -1,4 +1,4 @@
-use super::{Agent, AgentCard, ReplyRequest};
+use super::{Agent, AgentCard, Audience, ReplyRequest};
 use crate::{
     context::Context,
     error::Result,
@@ -130,5 +130,9 @@ impl Agent for FnAgent {
 
     fn observe(&self, msgs: Vec<Arc<Msg>>) -> BoxFuture<'static, Result<()>> {
         self.mailbox.observe(msgs)
+    }
+
+    fn audience(&self) -> Option<Audience> {
+        Some(self.mailbox.audience())
     }
 }

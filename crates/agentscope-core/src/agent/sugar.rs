@@ -10,6 +10,7 @@ use futures_core::future::BoxFuture;
 use futures_util::FutureExt;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::{future::IntoFuture, marker::PhantomData, sync::Arc, time::Duration};
 
 /// How every agent is asked, `dyn` ones included.
@@ -128,6 +129,28 @@ impl<'a, A: Agent + ?Sized, T> Reply<'a, A, T> {
     pub fn detached(mut self) -> Self {
         self.cx = Context::new();
         self.detached = true;
+        self
+    }
+
+    /// Asks for structured output that fits this JSON schema, which may be made at run time: the names of those who are still
+    /// in the game. It is in [`Msg::output`] of what comes.
+    ///
+    /// ```
+    /// use agentscope_core::{Agent, AgentExt, Msg, agent_fn};
+    /// use serde_json::json;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+    /// let voter = agent_fn("Voter", |_, _| async {
+    ///     let mut msg = Msg::assistant("Voter", "Bob, I think.");
+    ///     msg.output = Some(json!({"vote": "Bob"}));
+    ///     Ok(msg)
+    /// });
+    /// let schema = json!({"type": "object", "properties": {"vote": {"enum": ["Alice", "Bob"]}}, "required": ["vote"]});
+    /// assert_eq!(voter.reply("Who was it?").schema(schema).await?.output.unwrap()["vote"], "Bob");
+    /// # Ok(()) }
+    /// ```
+    pub fn schema(mut self, schema: impl Into<Arc<Value>>) -> Self {
+        self.req.output_schema = Some(schema.into());
         self
     }
 

@@ -2,6 +2,7 @@
 
 use super::{
     BUSY_RETRY, Held, Mailbox,
+    hear::hear,
     turn::{CLOSED, Hold, Place, Turn, close_calls, finish_of},
 };
 use crate::{
@@ -288,10 +289,7 @@ fn begin(
         (_, Input::Messages(_)) | (None, Input::Continue) => {
             close_previous(&mut hold);
             let heard_from = hold.held.state.as_ref().map_or(0, |state| state.context.len());
-            hear(&mut hold);
-            for msg in messages(&req.input) {
-                hold.change(Change::Message { msg });
-            }
+            hear(&mut hold, messages(&req.input));
             let mut turn = Turn::new(hold, place, sink, heard_from);
             turn.emit(start(who, max_iters, req.output_schema));
             return Ok((turn, Opened::Turn));
@@ -342,17 +340,6 @@ fn close_previous(hold: &mut Hold) {
     let end = EventKind::ReplyEnd { finish: Finish::Interrupted, metadata: Box::default() };
     for (seq, kind) in (open.next_seq..).zip(results.chain([end]).collect::<Vec<_>>()) {
         hold.fold(&Event { reply_id: reply_id.clone(), epoch, seq, kind });
-    }
-}
-
-/// Takes what was heard since the last reply into the conversation.
-fn hear(hold: &mut Hold) {
-    let taken = hold.inner.inbox().take();
-    if let Some((upto, msgs)) = taken {
-        for msg in msgs {
-            hold.change(Change::Message { msg });
-        }
-        hold.change(Change::Taken { upto });
     }
 }
 

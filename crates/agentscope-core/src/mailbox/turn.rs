@@ -268,8 +268,8 @@ impl Turn {
         finish_of(cx, finish)
     }
 
-    /// Ends the reply: closes what is open (unless it waits), folds the end, saves, gives the turn to the next, and only then
-    /// lets the end be seen.
+    /// Ends the reply: closes what is open (unless it waits), folds the end, saves, tells who [hears](crate::Audience) it (unless
+    /// it failed or waits), gives the turn to the next, and only then lets the end be seen.
     ///
     /// # Errors
     /// `error` itself, or why the end could not be saved; the stream tells it after the end.
@@ -304,6 +304,13 @@ impl Turn {
         };
         let Self { mut hold, place, sink, .. } = self;
         hold.torn = false;
+        // Before the next reply begins, so that replies are heard in the order in which they were given.
+        if let Some(audience) = hold.inner.audience.get()
+            && error.is_none()
+            && !waits
+        {
+            Box::pin(audience.tell(&msg)).await;
+        }
         drop((hold, place)); // the next reply may begin before this end is seen, never the other way round
         sink.send_end(end, msg);
         error.map_or(Ok(()), Err)
