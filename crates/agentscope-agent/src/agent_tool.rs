@@ -1,8 +1,9 @@
 //! An agent as a tool of another.
 
+use crate::errand::Errand;
 use agentscope_core::{
-    Agent, AgentExt, CallState, ContentBlock, Context, Decision, Error, ErrorKind, EventStream, Finish,
-    Input, Msg, Result, Role, Tool, ToolChunk, ToolRequest, ToolResult, ToolSpec, ToolState, ToolStream,
+    Agent, ContentBlock, Context, Error, ErrorKind, Finish, Input, Msg, Result, Tool, ToolChunk, ToolRequest,
+    ToolSpec, ToolStream,
 };
 use futures_util::stream;
 use serde_json::{Value, json};
@@ -10,9 +11,6 @@ use std::{sync::Arc, time::Duration};
 
 /// Longest work of an agent for another (1 h).
 const TIMEOUT: Duration = Duration::from_secs(3600);
-
-/// How often calls of the other agent that ask are refused, before its reply is closed.
-const REFUSALS: u32 = 8;
 
 /// An agent that another one asks as a tool. What it does is told as [`ToolChunk::Inner`], what it says is the result.
 ///
@@ -60,76 +58,18 @@ impl Tool for AgentTool {
 
     fn call(&self, req: ToolRequest, cx: Context) -> ToolStream {
         let task = req.input.get("task").and_then(Value::as_str).unwrap_or_default();
-        let work = Work { agent: Arc::clone(&self.agent), cx, refusals: 0 };
-        let first = Phase::Ask(Input::from(Msg::user(task)));
-        Box::pin(stream::unfold((work, first), |(mut work, phase)| async move {
-            let (chunk, phase) = work.next(phase).await?;
-            Some((chunk, (work, phase)))
-        }))
-    }
-}
-
-/// The work of one agent for another.
-struct Work {
-    agent: Arc<dyn Agent>,
-    cx: Context,
-    refusals: u32,
-}
-
-enum Phase {
-    Ask(Input),
-    Hear { events: EventStream, fold: Box<Msg> },
-    Over,
-}
-
-impl Work {
-    /// The next chunk, and what comes then. Nothing is spawned: dropping the tool's stream drops the other agent's.
-    async fn next(&mut self, mut phase: Phase) -> Option<(Result<ToolChunk>, Phase)> {
-        loop {
-            let (mut events, mut fold) = match phase {
-                Phase::Over => return None,
-                Phase::Ask(input) => {
-                    let events = self.agent.reply(input).within(&self.cx).stream();
-                    (events, Box::new(Msg::new("", Role::Assistant, Vec::new())))
-                }
-                Phase::Hear { events, fold } => (events, fold),
+        let errand = Errand::new(Arc::clone(&self.agent), Input::from(Msg::user(task)).into(), cx);
+        Box::pin(stream::unfold(Some(errand), |errand| async move {
+            let mut errand = errand?;
+            let event = match errand.next().await {
+                None => return Some((said(&errand.into_msg()?), None)),
+                Some(Err(error)) => return Some((Err(error), None)),
+                Some(Ok(event)) => event,
             };
-            match events.next().await {
-                Some(Ok(event)) => {
-                    fold.apply(&event);
-                    let card = self.agent.card();
-                    let (agent, name) = (card.id.clone(), card.name.clone());
-                    let chunk = ToolChunk::Inner { agent, name, event: Box::new(event) };
-                    return Some((Ok(chunk), Phase::Hear { events, fold }));
-                }
-                Some(Err(error)) => return Some((Err(error), Phase::Over)),
-                None if fold.finish == Some(Finish::Waiting) => phase = Phase::Ask(self.refuse(&fold)),
-                None => return Some((said(&fold), Phase::Over)),
-            }
-        }
-    }
-
-    /// What to answer an agent that waits: nobody is there who could decide.
-    fn refuse(&mut self, waiting: &Msg) -> Input {
-        const WHY: &str = "nobody can approve a tool call of an agent that works for another one";
-        self.refusals += 1;
-        if self.refusals > REFUSALS {
-            return Input::Abort;
-        }
-        let asking = waiting.open_calls().filter(|call| call.state == CallState::Asking);
-        let decisions: Vec<_> = asking.map(|call| Decision::deny(call.id.clone()).note(WHY)).collect();
-        if !decisions.is_empty() {
-            return Input::Decisions(decisions);
-        }
-        let outside = waiting.open_calls().map(|call| {
-            ToolResult::new(
-                call.id.clone(),
-                call.name.clone(),
-                ToolState::Error,
-                vec![ContentBlock::text(WHY)],
-            )
-        });
-        Input::Results(outside.collect())
+            let card = errand.agent().card();
+            let (agent, name) = (card.id.clone(), card.name.clone());
+            Some((Ok(ToolChunk::Inner { agent, name, event: Box::new(event) }), Some(errand)))
+        }))
     }
 }
 

@@ -5,9 +5,11 @@ mod agent_tool;
 mod clean;
 #[cfg(feature = "console")]
 mod console;
+mod errand;
 mod hub;
 #[cfg(feature = "console")]
 mod lines;
+mod pipeline;
 mod react;
 mod schema;
 mod user;
@@ -16,6 +18,10 @@ pub use agent_tool::AgentTool;
 #[cfg(feature = "console")]
 pub use console::{Console, console};
 pub use hub::{HubFault, MsgHub};
+pub use pipeline::{
+    Fanout, ForLoop, IfElse, Sequential, Switch, WhileLoop, fanout, for_loop, if_else, sequential, switch,
+    while_loop,
+};
 pub use react::ReActAgent;
 #[cfg(feature = "console")]
 pub use user::Terminal;

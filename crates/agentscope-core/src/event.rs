@@ -184,7 +184,7 @@ pub enum EventKind {
         agent: AgentId,
         /// Its name.
         name: Name,
-        /// The tool call in which it works.
+        /// The tool call in which it works; empty where it works in a pipeline.
         call_id: CallId,
         /// What happened there.
         event: Box<Event>,
