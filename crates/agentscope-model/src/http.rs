@@ -12,6 +12,7 @@ mod format;
 mod lines;
 mod media;
 mod model;
+mod patience;
 mod reader;
 mod service;
 mod sse;
