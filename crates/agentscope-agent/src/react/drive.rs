@@ -1,6 +1,6 @@
 //! The loop: ask the state what comes next, do it, save it, until it is over.
 
-use super::{Config, ReActAgent, check::Ready, equip::Equipment};
+use super::{Config, ReActAgent, check::Ready, equip::Equipment, reason::Silence};
 use agentscope_core::{
     CallState, Change, CompactRequest, ContentBlock, Context, Error, ErrorKind, EventKind, EventSink, Finish,
     Next, Opened, Queued, Reason, Result, Step, ToolCall, Turn,
@@ -19,6 +19,7 @@ pub(super) struct Work {
     pub(super) equipment: Option<Arc<Equipment>>,
     /// Calls that were found ready since then, so that it is not done again before they run.
     pub(super) checked: Vec<(ToolCall, Ready)>,
+    pub(super) silence: Silence,
     compactions: u32,
 }
 
@@ -34,7 +35,8 @@ impl ReActAgent {
             Opened::Aborted(turn) => (turn, true),
             Opened::Left => return Ok(()),
         };
-        let mut work = Work { config, cx, turn, equipment: None, checked: Vec::new(), compactions: 0 };
+        let (equipment, checked, silence) = (None, Vec::new(), Silence::default());
+        let mut work = Work { config, cx, turn, equipment, checked, silence, compactions: 0 };
         let outcome = if aborted { Ok(Finish::Interrupted) } else { work.steps().await };
         work.end(outcome).await
     }

@@ -10,12 +10,17 @@ use agentscope_core::{
     ModelDelta, ModelRequest, ModelStream, Msg, Next, Result, ToolCall, ToolChoice, ToolResult, ToolState,
     Usage,
 };
-use futures_util::StreamExt;
 use serde_json::Value;
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::{self, Poll, ready},
+    time::Duration,
+};
 use tokio::{
     task::coop::consume_budget,
-    time::{Instant, sleep},
+    time::{Instant, Sleep, sleep_until},
 };
 
 /// What the model is told whose rounds are used up.
@@ -112,32 +117,34 @@ impl Work {
     /// Why the answer ended; `None` if it was interrupted.
     async fn take_in(&mut self, mut answer: ModelStream) -> Result<Option<FinishReason>> {
         let stop = self.cx.interrupt().clone();
-        let mut stopped = pin!(stop.triggered());
         let mut blocks = Blocks::new(self.turn.open().map_or(0, |open| open.msg.content.len()));
         let mut usage: Option<Usage> = None;
         let mut finish_reason = None;
         let limit = self.config.model_timeout;
-        let mut silence = pin!(sleep(limit));
-        let mut last_word = Instant::now();
         loop {
             consume_budget().await; // a model that is never pending must not keep the others of this thread waiting
-            let delta = tokio::select! {
-                biased;
-                // To look for an interrupt costs less than to wait for one, and most pieces are there when they are asked for.
-                delta = answer.next(), if !stop.is_triggered() => match delta {
-                    Some(delta) => Some(delta?),
-                    None => break,
-                },
-                () = &mut stopped => None,
-                () = &mut silence => {
-                    if last_word.elapsed() >= limit {
-                        return Err(self.silent(limit));
-                    }
-                    silence.set(sleep(limit.saturating_sub(last_word.elapsed())));
-                    continue;
+            let mut waiting_since = None;
+            let silence = &mut self.silence;
+            let next = poll_fn(|task| {
+                // To be interrupted wakes this task.
+                if stop.is_triggered() {
+                    return Poll::Ready(Ok(None));
                 }
+                match answer.as_mut().poll_next(task) {
+                    Poll::Ready(delta) => Poll::Ready(Ok(Some(delta))),
+                    Poll::Pending if stop.is_triggered() => Poll::Ready(Ok(None)),
+                    Poll::Pending => {
+                        let since = *waiting_since.get_or_insert_with(Instant::now);
+                        silence.poll(since, limit, task).map(Err)
+                    }
+                }
+            });
+            let delta = match next.await {
+                Ok(Some(Some(delta))) => Some(delta?),
+                Ok(Some(None)) => break,
+                Ok(None) => None,
+                Err(()) => return Err(self.silent(limit)),
             };
-            last_word = Instant::now();
             match delta {
                 None => {
                     let end = EventKind::ModelEnd { usage, finish_reason: FinishReason::Interrupted };
@@ -244,6 +251,25 @@ impl Work {
         let output = vec![ContentBlock::text(text)];
         let result = ToolResult::new(call.id.clone(), call.name.clone(), ToolState::Error, output);
         self.turn.emit(EventKind::ToolResult(result));
+    }
+}
+
+/// Goes off when a model says nothing for too long. One timer serves all calls of a reply: where it goes off too early, it is set
+/// for the rest.
+#[derive(Default)]
+pub(super) struct Silence(Option<Pin<Box<Sleep>>>);
+
+impl Silence {
+    fn poll(&mut self, since: Instant, limit: Duration, task: &mut task::Context<'_>) -> Poll<()> {
+        let Some(until) = since.checked_add(limit) else { return Poll::Pending }; // later than the clock can tell
+        let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        loop {
+            ready!(timer.as_mut().poll(task));
+            if timer.deadline() >= until {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(until);
+        }
     }
 }
 
