@@ -1,20 +1,36 @@
 #![doc = include_str!("../README.md")]
 
 mod agent_tool;
+mod answer;
 #[cfg(feature = "console")]
 mod clean;
 #[cfg(feature = "console")]
 mod console;
+mod dialog;
+mod dict;
+mod identity;
 #[cfg(feature = "console")]
 mod lines;
+mod onion;
+mod parse;
 mod react;
+mod repair;
 mod schema;
+mod text_to_image;
 mod user;
 
 pub use agent_tool::AgentTool;
 #[cfg(feature = "console")]
 pub use console::{Console, console};
-pub use react::ReActAgent;
+pub use dialog::{DialogAgent, DialogConfig};
+pub use dict::{DictDialogAgent, DictDialogConfig};
+pub use parse::{
+    Filter, Keys, MarkdownCodeBlockParser, MarkdownJsonDictParser, MarkdownJsonObjectParser,
+    MultiTaggedContentParser, ParseError, ParseFault, Parser, ParserConfig, RegexTaggedContentParser,
+    TaggedContent, parser_fn,
+};
+pub use react::{ReActAgent, ReActConfig};
+pub use text_to_image::{TextToImageAgent, TextToImageConfig};
 #[cfg(feature = "console")]
 pub use user::Terminal;
 pub use user::{

@@ -29,11 +29,12 @@ impl ReActAgent {
             let wrong = |wrong| Error::new(ErrorKind::InvalidInput, format!("structured output: {wrong}"));
             config.validators.ready(schema).map_err(wrong)?;
         }
-        let (turn, aborted) = match queued.open(&config.card.name, config.max_iters, &cx, sink).await? {
-            Opened::Turn(turn) => (turn, false),
-            Opened::Aborted(turn) => (turn, true),
-            Opened::Left => return Ok(()),
-        };
+        let (turn, aborted) =
+            match queued.open(&config.identity.card.name, config.max_iters, &cx, sink).await? {
+                Opened::Turn(turn) => (turn, false),
+                Opened::Aborted(turn) => (turn, true),
+                Opened::Left => return Ok(()),
+            };
         let mut work = Work { config, cx, turn, equipment: None, checked: Vec::new(), compactions: 0 };
         let outcome = if aborted { Ok(Finish::Interrupted) } else { work.steps().await };
         work.end(outcome).await
@@ -89,6 +90,9 @@ impl Work {
             self.turn.close_calls();
             let text = format!("<system-hint>The user interrupted you: {note}</system-hint>");
             self.turn.emit(EventKind::Hint { text });
+        }
+        if !self.config.use_memory && finish != Finish::Waiting {
+            self.turn.forget();
         }
         self.turn.end(finish, error).await
     }
