@@ -4,6 +4,7 @@ mod agent_tool;
 mod answer;
 #[cfg(feature = "console")]
 mod clean;
+mod configs;
 #[cfg(feature = "console")]
 mod console;
 mod dialog;
@@ -20,6 +21,7 @@ mod text_to_image;
 mod user;
 
 pub use agent_tool::AgentTool;
+pub use configs::{AgentConfigs, Agents, agent_types};
 #[cfg(feature = "console")]
 pub use console::{Console, console};
 pub use dialog::{DialogAgent, DialogConfig};
@@ -31,8 +33,8 @@ pub use parse::{
 };
 pub use react::{ReActAgent, ReActConfig};
 pub use text_to_image::{TextToImageAgent, TextToImageConfig};
-#[cfg(feature = "console")]
-pub use user::Terminal;
 pub use user::{
     Answer, Form, Prompt, Question, Questions, UserAgent, UserChannel, UserInput, user_channel, user_fn,
 };
+#[cfg(feature = "console")]
+pub use user::{Terminal, UserConfig};

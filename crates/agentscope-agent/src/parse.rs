@@ -11,6 +11,7 @@ mod tagged;
 pub use code::MarkdownCodeBlockParser;
 pub use data::ParserConfig;
 pub use error::{ParseError, ParseFault};
+pub(crate) use json::kind_of;
 pub use json::{MarkdownJsonDictParser, MarkdownJsonObjectParser};
 pub use keys::{Filter, Keys};
 pub use pattern::RegexTaggedContentParser;

@@ -17,8 +17,9 @@ pub(crate) fn repaired(text: &str) -> Result<Value, Error> {
     let block = code_block(text, "");
     let found = block.as_ref().and_then(|block| serde_json::from_str(block.content).ok());
     let found = found.or_else(|| first_value(text));
-    let mended = || first_value(&without_last_commas(block.map_or(text, |block| block.content)));
-    found.or_else(mended).ok_or(error)
+    let mended = |text: &str| first_value(&without_last_commas(text));
+    let found = found.or_else(|| mended(block.as_ref().map_or(text, |block| block.content)));
+    found.or_else(|| mended(text)).ok_or(error)
 }
 
 /// The same for an answer that is known to have ended by itself: brackets that were never closed are closed, but only where what
@@ -41,6 +42,8 @@ pub(crate) fn repaired_and_closed(text: &str) -> Result<Value, Error> {
 /// What stands in a code block.
 pub(crate) struct CodeBlock<'a> {
     pub(crate) content: &'a str,
+    /// The same with all that follows, for content that has a fence in it.
+    pub(crate) rest: &'a str,
     /// Its end is there too.
     pub(crate) is_whole: bool,
 }
@@ -56,7 +59,7 @@ pub(crate) fn code_block<'a>(text: &'a str, language: &str) -> Option<CodeBlock<
             None => (body, None),
         };
         if language.is_empty() || head.trim().eq_ignore_ascii_case(language) {
-            return Some(CodeBlock { content, is_whole: next.is_some() });
+            return Some(CodeBlock { content, rest: body, is_whole: next.is_some() });
         }
         rest = next?;
     }

@@ -47,6 +47,7 @@ pub struct TextToImageAgent {
 #[derive(Clone)]
 struct Config {
     identity: Identity,
+    prompt: String,
     model: Arc<dyn ImageModel>,
     size: Option<(u32, u32)>,
     count: u32,
@@ -59,6 +60,7 @@ impl TextToImageAgent {
     pub fn new(name: impl Into<Name>, model: impl ImageModel) -> Self {
         let config = Config {
             identity: Identity::new(name),
+            prompt: String::new(),
             model: Arc::new(model),
             size: None,
             count: 1,
@@ -66,6 +68,12 @@ impl TextToImageAgent {
             model_timeout: MODEL_TIMEOUT,
         };
         Self { config: Arc::new(config), mailbox: Mailbox::new() }
+    }
+
+    /// What stands before all that it is told to draw, such as a style.
+    #[must_use]
+    pub fn prompt(self, prompt: impl Into<String>) -> Self {
+        self.with(|config| config.prompt = prompt.into())
     }
 
     /// Width and height of its pictures in pixels; left to the provider where it is not given.
@@ -174,6 +182,8 @@ impl Config {
             let message = format!("`{name}` was not told what to draw: say it in words");
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
+        let prompt = Some(&self.prompt).filter(|prompt| !prompt.is_empty());
+        let words: Vec<&str> = prompt.into_iter().chain(&words).map(String::as_str).collect();
         let mut request = ImageRequest::new(words.join("\n")).count(self.count);
         request.size = self.size;
         request.extra = self.extra.clone();
@@ -217,6 +227,9 @@ agent_config! {
             model: String,
         }
         optional: {
+            /// What stands before all that it is told to draw.
+            #[serde(alias = "sys_prompt")]
+            prompt: String,
             /// Width and height in pixels.
             size: Option<(u32, u32)>,
             /// How many pictures it draws for each reply.
@@ -242,6 +255,7 @@ impl Place for TextToImageAgent {
             description: card.description.clone(),
             limits: config.identity.limits,
             model: found_by(config.model.card()),
+            prompt: config.prompt.clone(),
             size: config.size,
             count: Some(config.count),
             extra: config.extra.clone(),
@@ -259,6 +273,7 @@ impl Place for TextToImageAgent {
             let mailbox = identity.taken_up(state, &host).await?;
             let agent = Self::new(config.name, host.find_image_model(&config.model)?).with(|it| {
                 it.identity = identity;
+                it.prompt = config.prompt;
                 it.size = config.size;
                 it.count = config.count.map_or(it.count, |count| count.max(1));
                 it.extra = config.extra;

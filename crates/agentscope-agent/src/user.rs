@@ -4,11 +4,15 @@ mod channel;
 mod form;
 mod input;
 #[cfg(feature = "console")]
+mod place;
+#[cfg(feature = "console")]
 mod terminal;
 
 pub use channel::{Questions, UserChannel, user_channel};
 pub use form::{Form, Prompt};
 pub use input::{Answer, Question, UserInput, user_fn};
+#[cfg(feature = "console")]
+pub use place::UserConfig;
 #[cfg(feature = "console")]
 pub use terminal::Terminal;
 
@@ -68,6 +72,9 @@ struct Config {
     input: Arc<dyn UserInput>,
     tries: u32,
     local_files: bool,
+    /// They sit at the terminal of this program.
+    #[cfg(feature = "console")]
+    is_terminal: bool,
     validators: Arc<Validators>,
 }
 
@@ -79,6 +86,8 @@ impl UserAgent {
             input: Arc::new(input),
             tries: TRIES,
             local_files: false,
+            #[cfg(feature = "console")]
+            is_terminal: false,
             validators: Arc::default(),
         };
         Self { config: Arc::new(config), mailbox: Mailbox::new() }
@@ -100,7 +109,7 @@ impl UserAgent {
     /// ```
     #[cfg(feature = "console")]
     pub fn terminal(name: impl Into<Name>) -> Self {
-        Self::new(name, Terminal::stdio())
+        Self::new(name, Terminal::stdio()).with(|config| config.is_terminal = true)
     }
 
     /// How often they are asked for structured output (20) before the reply fails with [`ErrorKind::Refused`]; at least once.

@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "model")]
+mod init;
+
 pub use agentscope_agent::*;
 pub use agentscope_core::*;
 pub use agentscope_macros::tool;
@@ -8,6 +11,8 @@ pub use agentscope_macros::tool;
 pub use agentscope_model as model;
 /// Tools: toolkits with groups, running code and commands, reading and writing files.
 pub use agentscope_tool as tool;
+#[cfg(feature = "model")]
+pub use init::{host, init};
 
 /// All that most programs need: `use agentscope::prelude::*;`.
 pub mod prelude {
@@ -16,7 +21,9 @@ pub mod prelude {
     pub use crate::tool;
     #[cfg(feature = "console")]
     pub use agentscope_agent::console;
-    pub use agentscope_agent::{AgentTool, ReActAgent, UserAgent};
+    pub use agentscope_agent::{
+        AgentTool, DialogAgent, DictDialogAgent, ReActAgent, TextToImageAgent, UserAgent,
+    };
     pub use agentscope_core::{
         Agent, AgentExt, AgentState, BoxFuture, CallState, ChatModel, ContentBlock, Context, Decision, Error,
         ErrorKind, Event, EventKind, EventStream, Finish, FinishReason, Input, Interrupt, Middleware,

@@ -231,8 +231,13 @@ pub(super) fn required<'a>(
 
 /// The JSON in an answer. The block that says to be JSON comes first.
 fn json_in(answer: &str) -> Result<Value, ParseError> {
-    let block = code_block(answer, "json").and_then(|block| repaired(block.content).ok());
-    let found = block.map_or_else(|| repaired_and_closed(answer), Ok);
+    let found = match code_block(answer, "json") {
+        Some(block) => {
+            let ended = if block.is_whole { repaired_and_closed } else { repaired };
+            ended(block.content).or_else(|_| repaired_and_closed(block.rest))
+        }
+        None => repaired_and_closed(answer),
+    };
     found.map_err(|error| {
         let message = format!(
             "there is no JSON in the answer ({error}): write it whole, between ```json and ```, with texts in double quotation marks"
@@ -241,7 +246,8 @@ fn json_in(answer: &str) -> Result<Value, ParseError> {
     })
 }
 
-pub(super) fn kind_of(value: &Value) -> &'static str {
+/// What a value is, in words.
+pub(crate) fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",

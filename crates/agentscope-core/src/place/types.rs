@@ -69,7 +69,8 @@ impl AgentTypes {
         let create = |config: Value, state, host| -> BoxFuture<'static, Result<Arc<dyn Agent>>> {
             Box::pin(async move {
                 let config = serde_json::from_value(config).map_err(|error| {
-                    let message = format!("the configuration of a `{}` is not as it has to be: {error}", A::TYPE);
+                    let message =
+                        format!("the configuration of a `{}` is not as it has to be: {error}", A::TYPE);
                     Error::new(ErrorKind::InvalidInput, message).with_source(error)
                 })?;
                 Ok(Arc::new(A::create(config, state, host).await?) as Arc<dyn Agent>)
@@ -114,9 +115,16 @@ impl AgentTypes {
     fn find(&self, name: &str) -> Result<Type> {
         self.0.get(name).copied().ok_or_else(|| {
             let names: Vec<&str> = self.names().collect();
-            let there = if names.is_empty() { "none yet, `.register::<T>()` adds one".to_owned() } else { names.join(", ") };
+            let there = if names.is_empty() {
+                "none yet, `.register::<T>()` adds one".to_owned()
+            } else {
+                names.join(", ")
+            };
             let hint = meant(name, names);
-            Error::new(ErrorKind::NotFound, format!("no type of agent is called `{name}`{hint}: there is {there}"))
+            Error::new(
+                ErrorKind::NotFound,
+                format!("no type of agent is called `{name}`{hint}: there is {there}"),
+            )
         })
     }
 }

@@ -63,7 +63,10 @@ fn an_empty_document_and_one_in_another_encoding_say_what_to_do() {
     }
     let utf16: Vec<u8> = "\u{feff}[]".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(parse_json(&utf16).unwrap_err().message(), "it is UTF-16: save it as UTF-8");
-    assert_eq!(parse_json(b"{\n\"a\": \"\xe4\"}").unwrap_err().message(), "line 2 is not UTF-8: save it as UTF-8");
+    assert_eq!(
+        parse_json(b"{\n\"a\": \"\xe4\"}").unwrap_err().message(),
+        "line 2 is not UTF-8: save it as UTF-8"
+    );
 }
 
 proptest! {
