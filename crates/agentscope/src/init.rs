@@ -9,12 +9,19 @@ use std::path::Path;
 /// Call it at the beginning: it blocks while it reads the two files. For agents of your own types, or with tools, see [`host`] and
 /// [`AgentConfigs`].
 ///
-/// ```no_run
+/// ```
 /// use agentscope::prelude::*;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-/// let agents = agentscope::init("model_configs.json", "agent_configs.json").await?;
-/// let answer = agents.find("Friday")?.reply("Who are you?").await?;
+/// # let folder = tempfile::tempdir()?;
+/// # let (models, agents) = (folder.path().join("models.json"), folder.path().join("agents.json"));
+/// std::fs::write(&models, r#"[{"config_name": "local", "model_type": "ollama_chat", "model_name": "qwen3"}]"#)?;
+/// std::fs::write(&agents, r#"[
+///     {"class": "DialogAgent", "args": {"name": "Friday", "sys_prompt": "Be brief.", "model_config_name": "local"}},
+///     {"class": "UserAgent", "args": {"name": "Bob"}}
+/// ]"#)?;
+/// let agents = agentscope::init(&models, &agents).await?;
+/// assert_eq!(agents.find("Friday")?.card().name, "Friday");
 /// # Ok(()) }
 /// ```
 ///
