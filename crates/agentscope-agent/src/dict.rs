@@ -70,7 +70,7 @@ pub struct DictDialogAgent {
     mailbox: Mailbox,
 }
 
-type FaultHandler = dyn Fn(&str, &ParseError) -> Result<Value> + Send + Sync;
+type Decide = dyn Fn(&str, &ParseError) -> Result<Value> + Send + Sync;
 
 /// What all conversations of an agent share.
 #[derive(Clone)]
@@ -81,7 +81,7 @@ struct Config {
     options: ModelOptions,
     parser: Arc<dyn Parser>,
     max_retries: u32,
-    fault_handler: Option<Arc<FaultHandler>>,
+    fault_handler: Option<Arc<Decide>>,
     use_memory: bool,
     model_timeout: Duration,
     layers: Layers,
