@@ -85,7 +85,7 @@ impl DialogAgent {
     }
 }
 
-conversation!(DialogAgent, "the agent");
+conversation!(DialogAgent, "agent");
 
 impl Agent for DialogAgent {
     fn card(&self) -> &AgentCard {

@@ -174,7 +174,7 @@ impl DictDialogAgent {
     }
 }
 
-conversation!(DictDialogAgent, "the agent");
+conversation!(DictDialogAgent, "agent");
 
 impl Agent for DictDialogAgent {
     fn card(&self) -> &AgentCard {

@@ -113,7 +113,7 @@ pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 macro_rules! conversation {
     ($agent:ident, $they:literal) => {
         impl $agent {
-            #[doc = concat!("What ", $they, " is for, in a sentence: for other agents.")]
+            #[doc = concat!("What the ", $they, " is for, in a sentence: for other agents.")]
             #[must_use]
             pub fn describe(self, description: impl Into<String>) -> Self {
                 self.with(|config| config.identity.card.description = description.into())
@@ -140,7 +140,7 @@ macro_rules! conversation {
                 self.with(|config| config.identity.store = Some(std::sync::Arc::new(store))).session(key)
             }
 
-            #[doc = concat!("The same, ", $they, ", in the conversation `key`, which is kept in the store if there is one. The key's agent is")]
+            #[doc = concat!("The same ", $they, " in the conversation `key`, which is kept in the store if there is one. The key's agent is")]
             /// this one's name where it is empty.
             ///
             /// Keep what it gives for as long as the conversation is in use: without a store, a second call with the same key begins
@@ -150,7 +150,7 @@ macro_rules! conversation {
                 self.in_mailbox(self.config.identity.session(key.into()))
             }
 
-            #[doc = concat!("The same, ", $they, ", going on from `state` in memory.")]
+            #[doc = concat!("The same ", $they, ", going on from `state` in memory.")]
             #[must_use]
             pub fn resumed(&self, state: agentscope_core::AgentState) -> Self {
                 self.in_mailbox(self.config.identity.resumed(state))

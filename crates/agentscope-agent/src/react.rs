@@ -206,7 +206,7 @@ impl ReActAgent {
     }
 }
 
-conversation!(ReActAgent, "the agent");
+conversation!(ReActAgent, "agent");
 
 impl Agent for ReActAgent {
     fn card(&self) -> &AgentCard {

@@ -110,7 +110,7 @@ impl TextToImageAgent {
     }
 }
 
-conversation!(TextToImageAgent, "the agent");
+conversation!(TextToImageAgent, "agent");
 
 impl Agent for TextToImageAgent {
     fn card(&self) -> &AgentCard {

@@ -254,7 +254,7 @@ fn say(turn: &mut Turn, answer: Answer) {
     }
 }
 
-conversation!(UserAgent, "the person");
+conversation!(UserAgent, "person");
 
 impl Agent for UserAgent {
     fn card(&self) -> &AgentCard {
