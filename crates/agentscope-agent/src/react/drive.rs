@@ -1,6 +1,7 @@
 //! The loop: ask the state what comes next, do it, save it, until it is over.
 
-use super::{Config, ReActAgent, check::Ready, equip::Equipment, reason::Silence};
+use super::{Config, ReActAgent, check::Ready, equip::Equipment};
+use crate::answer::Silence;
 use agentscope_core::{
     CallState, Change, CompactRequest, ContentBlock, Context, Error, ErrorKind, EventKind, EventSink, Finish,
     Next, Opened, Queued, Reason, Result, Step, ToolCall, Turn,
@@ -30,11 +31,12 @@ impl ReActAgent {
             let wrong = |wrong| Error::new(ErrorKind::InvalidInput, format!("structured output: {wrong}"));
             config.validators.ready(schema).map_err(wrong)?;
         }
-        let (turn, aborted) = match queued.open(&config.card.name, config.max_iters, &cx, sink).await? {
-            Opened::Turn(turn) => (turn, false),
-            Opened::Aborted(turn) => (turn, true),
-            Opened::Left => return Ok(()),
-        };
+        let (turn, aborted) =
+            match queued.open(&config.identity.card.name, config.max_iters, &cx, sink).await? {
+                Opened::Turn(turn) => (turn, false),
+                Opened::Aborted(turn) => (turn, true),
+                Opened::Left => return Ok(()),
+            };
         let (equipment, checked, silence) = (None, Vec::new(), Silence::default());
         let mut work = Work { config, cx, turn, equipment, checked, silence, compactions: 0 };
         let outcome = if aborted { Ok(Finish::Interrupted) } else { work.steps().await };
@@ -91,6 +93,9 @@ impl Work {
             self.turn.close_calls();
             let text = format!("<system-hint>The user interrupted you: {note}</system-hint>");
             self.turn.emit(EventKind::Hint { text });
+        }
+        if !self.config.use_memory && finish != Finish::Waiting {
+            self.turn.forget();
         }
         self.turn.end(finish, error).await
     }

@@ -3,13 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
 mod bad_input;
+mod configured;
 mod conform;
 #[cfg(all(unix, feature = "console"))]
 mod console;
+mod dialog;
+mod dict;
 mod edges;
 mod guards;
 mod laws;
 mod output;
+mod parse;
 mod process;
 mod react;
 mod stdio;
