@@ -6,7 +6,7 @@
 //! `-- profile stack whole 20` nothing but streams.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on has nothing better to do")]
-#![allow(clippy::indexing_slicing, reason = "as above")]
+#![allow(clippy::indexing_slicing, clippy::panic, reason = "as above")]
 
 mod bare;
 mod ours;
