@@ -7,6 +7,8 @@ mod clean;
 mod console;
 #[cfg(feature = "console")]
 mod lines;
+#[cfg(feature = "population")]
+pub mod population;
 mod react;
 mod schema;
 mod user;
