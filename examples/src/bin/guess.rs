@@ -2,7 +2,7 @@
 //!
 //! `cargo xtask demo guess -- --agents 1000 --rounds 6 --seed 7`, and `--model ollama:qwen3` for players that really think.
 
-use agentscope::population::{Background, Population};
+use agentscope::population::{Background, Person, Population};
 use agentscope::prelude::*;
 use examples::{guess::policy, options::Options};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -28,10 +28,7 @@ struct Guess {
 }
 
 /// A player, and what it is.
-struct Player {
-    agent: ReActAgent,
-    education: String,
-}
+type Player = (ReActAgent, Person);
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -40,33 +37,23 @@ async fn main() -> Result<()> {
     let mut population = Population::from_yaml(PEOPLE)?;
     population.population = options.value("--agents", population.population)?;
     population.check()?;
-
     let prompt = Background::new(PROMPT, &population)?;
-    let players: Vec<Player> = population
-        .people(options.value("--seed", 7)?)
-        .map(|person| Player {
-            agent: ReActAgent::new(format!("Player {}", person.number()), Arc::clone(&model))
-                .prompt(prompt.of(&person)),
-            education: person.get("education").unwrap_or_default().to_owned(),
-        })
-        .collect();
+    let player = |person: Person| {
+        let agent = ReActAgent::new(format!("Player {}", person.number()), Arc::clone(&model));
+        (agent.prompt(prompt.of(&person)), person)
+    };
+    let players: Vec<_> = population.people(options.value("--seed", 7)?).map(player).collect();
 
     for round in 1..=options.value("--rounds", 5)? {
         let guesses = ask(&players, round).await?;
         let average = mean(&guesses);
         let target = average * 2.0 / 3.0;
-        let nearest = guesses.iter().enumerate().min_by(|one, other| {
-            (one.1 - target).abs().total_cmp(&(other.1 - target).abs()) // of equals, the first
-        });
-        let winner =
-            nearest.map_or("nobody", |(at, _)| players.get(at).map_or("", |it| &it.agent.card().name));
         show(
-            round,
             &players,
             &guesses,
-            &format!("average {average:6.2}, 2/3 of it {target:6.2}, nearest: {winner}"),
+            &format!("round {round}: the average is {average:.2}, 2/3 of it {target:.2}"),
         )?;
-        tell(&players, &format!("In round {round}, the average was {average:.2}, so {target:.2} was best."))
+        tell(&players, &format!("In round {round}, the average was {average:.2}, so {target:.2} won."))
             .await?;
     }
     Ok(())
@@ -75,30 +62,35 @@ async fn main() -> Result<()> {
 /// All guesses of a round, in the order of the players. Each sees its own prompt and what it was told, and no other's guess.
 async fn ask(players: &[Player], round: usize) -> Result<Vec<f64>> {
     let question = Arc::new(Msg::user(format!("Round {round}: your guess?")).named("Moderator"));
-    let asked =
-        stream::iter(players).map(|player| player.agent.reply(&question).typed::<Guess>().into_future());
+    let asked = stream::iter(players).map(|(agent, _)| agent.reply(&question).typed::<Guess>().into_future());
     asked.buffered(AT_ONCE).map_ok(|guess| guess.number).try_collect().await
 }
 
 /// One message for all, who hear it before they are asked again.
 async fn tell(players: &[Player], text: &str) -> Result<()> {
     let result = Arc::new(Msg::user(text).named("Moderator"));
-    for player in players {
-        player.agent.observe(vec![Arc::clone(&result)]).await?;
+    for (agent, _) in players {
+        agent.observe(vec![Arc::clone(&result)]).await?;
     }
     Ok(())
 }
 
-fn show(round: usize, players: &[Player], guesses: &[f64], result: &str) -> Result<()> {
+/// What each group guessed.
+fn show(players: &[Player], guesses: &[f64], result: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "\nround {round}: {result}")?;
-    let mut groups = BTreeMap::<&str, Vec<f64>>::new();
-    for (player, guess) in players.iter().zip(guesses) {
-        groups.entry(&player.education).or_default().push(*guess);
+    writeln!(out, "\n{result}")?;
+    let mut groups = BTreeMap::<_, Vec<f64>>::new();
+    for ((_, person), guess) in players.iter().zip(guesses) {
+        groups.entry(person.get("education")).or_default().push(*guess);
     }
     for (education, guesses) in groups {
         let average = mean(&guesses);
-        writeln!(out, "  {education:20} {average:6.2} {}", "▪".repeat(average as usize))?;
+        writeln!(
+            out,
+            "  {:20} {average:6.2} {}",
+            education.unwrap_or_default(),
+            "▪".repeat(average as usize)
+        )?;
     }
     Ok(())
 }

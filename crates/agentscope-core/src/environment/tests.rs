@@ -110,6 +110,21 @@ async fn what_is_wrong_with_an_action_is_said_with_what_there_is() {
 }
 
 #[tokio::test]
+async fn an_action_within_an_action_is_refused_and_does_not_wait_for_ever() {
+    use futures_util::FutureExt;
+    let one = sum();
+    let inner = one.clone();
+    let add = move || inner.perform::<u64>("add", json!({"amount": 1})).now_or_never().unwrap();
+    let again = add.clone();
+    let outer = one.clone().action("twice", "Adds within an action.", move |_, (), _| again());
+    let refused = outer.perform::<u64>("twice", ()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    assert!(refused.message().starts_with("`add` of `sum` was done within an action"), "{refused}");
+    assert!(one.with(|_| add()).is_err());
+    assert_eq!(one.perform::<u64>("add", json!({"amount": 1})).await.unwrap(), 1, "it goes on");
+}
+
+#[tokio::test]
 async fn children_are_found_by_path_and_can_come_and_go() {
     let house = World::new("house", ()).child(World::new("kitchen", ()).child(variable("light", false)));
     assert!(house.find("kitchen/light").is_ok());

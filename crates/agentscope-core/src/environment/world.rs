@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -87,7 +88,7 @@ impl<S: Send + 'static> World<S> {
     /// place of an action of the same name; clones that were made before do without it.
     ///
     /// Where it fails, it should have changed nothing, as nobody is told of it. In it, do not touch this or another environment:
-    /// it has the state for itself, and whoever waits for that would wait for ever.
+    /// it has the state for itself. An action within an action is refused; [`Self::with`] in it would wait for ever.
     #[must_use]
     pub fn action<A, R>(
         self,
@@ -166,6 +167,7 @@ impl<S: Send + 'static> World<S> {
 
     /// The state, for the program: nobody is told. `work` should be short, and must not touch this environment otherwise.
     pub fn with<R>(&self, work: impl FnOnce(&mut S) -> R) -> R {
+        let _inside = Inside::enter();
         work(&mut lock(&self.shared.held).state)
     }
 
@@ -181,6 +183,13 @@ impl<S: Send + 'static> World<S> {
             let message =
                 format!("`{}` has no action `{}`; there is: {there}", self.shared.name, action.name);
             return Err(Error::new(ErrorKind::NotFound, message));
+        };
+        let Some(_inside) = Inside::enter() else {
+            let message = format!(
+                "`{}` of `{}` was done within an action, which has its state for itself: do it afterwards, or in a listener",
+                action.name, self.shared.name
+            );
+            return Err(Error::new(ErrorKind::Conflict, message));
         };
         let mut held = lock(&self.shared.held);
         let Held { state, seq } = &mut *held;
@@ -201,6 +210,27 @@ impl<S: Send + 'static> World<S> {
             self.shared.listeners.tell(&(Arc::new(self.clone()) as _), happened);
         }
         Ok(result)
+    }
+}
+
+thread_local! {
+    /// An action runs on this thread, or [`World::with`].
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While it lives, an action runs on this thread.
+struct Inside;
+
+impl Inside {
+    /// `None` if one runs already.
+    fn enter() -> Option<Self> {
+        (!INSIDE.replace(true)).then_some(Self)
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.set(false);
     }
 }
 
