@@ -37,8 +37,11 @@ where
     let name = name.into();
     World::new(name.clone(), value).reading("get", format!("Tells the value of {name}."), V::clone).action(
         "set",
-        format!("Sets {name} and tells its former value."),
-        |value, set: Set<V>, _| Ok(std::mem::replace(value, set.value)),
+        format!("Sets the value of {name}."),
+        |value, set: Set<V>, _| {
+            *value = set.value;
+            Ok(())
+        },
     )
 }
 

@@ -21,6 +21,7 @@ enum Defect {
     WaitsForListeners,
     ActsAtOnce,
     ActsForTheInterrupted,
+    ActsForEver,
     KeepsListeners,
 }
 
@@ -61,15 +62,19 @@ impl Environment for Broken {
 
     fn act(&self, action: Action, cx: Context) -> BoxFuture<'static, Result<Value>> {
         let this = self.clone();
-        if self.defect == Defect::ActsAtOnce {
-            this.tell(action, Value::Null);
-            return Box::pin(async { Ok(Value::Null) });
+        if self.defect == Defect::ActsAtOnce && action.name == "set" {
+            let checked = action.check(&cx);
+            if checked.is_ok() {
+                this.tell(action, Value::Null);
+            }
+            return Box::pin(async { checked.map(|()| Value::Null) });
         }
         Box::pin(async move {
             let known = this.good.actions().iter().any(|spec| spec.name == action.name);
             match this.defect {
                 Defect::AnswersToAnything if !known => return Ok(Value::Null),
-                Defect::ActsForTheInterrupted => {}
+                Defect::ActsForTheInterrupted => action.check(&Context::new())?,
+                Defect::ActsForEver => {}
                 _ => action.check(&cx)?,
             }
             if !known {
@@ -114,8 +119,9 @@ planted! {
     an_environment_that_tells_twice: TellsTwice => "hears each action once";
     an_environment_that_tells_another_result: TellsAnotherResult => "and with its result";
     an_environment_that_tells_out_of_order: CountsBackwards => "they came out of order";
-    an_environment_that_waits_for_its_listeners: WaitsForListeners => "the action waited for it";
+    an_environment_that_waits_for_its_listeners: WaitsForListeners => "an action is over some day, whoever listens";
     an_environment_that_acts_before_it_is_polled: ActsAtOnce => "was interrupted does not happen";
     an_environment_that_acts_for_the_interrupted: ActsForTheInterrupted => "was interrupted does not happen";
+    an_environment_that_acts_for_ever: ActsForEver => "acts on what it causes itself is refused some day";
     an_environment_that_keeps_its_listeners: KeepsListeners => "hears each action once";
 }
