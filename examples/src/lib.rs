@@ -1,5 +1,7 @@
 //! What the demos share: the model that they think with.
 
+pub mod guess;
+pub mod options;
 mod policy;
 
 use agentscope::prelude::*;

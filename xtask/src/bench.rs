@@ -9,9 +9,19 @@ use crate::{
     text::nearest,
 };
 
+/// The bench that can be made smaller by `--agents N`.
+const CROWD: &str = "population";
+
 pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
-    let rest = args.rest();
+    let agents = args.value("--agents")?;
+    let mut rest = args.rest();
     let name = args.name()?;
+    if let Some(agents) = agents {
+        if name.as_deref() != Some(CROWD) {
+            return Err(format!("only the bench `{CROWD}` has --agents: name it, or leave the option out"));
+        }
+        rest.extend(["--agents".to_owned(), agents]);
+    }
     let packages = packages()?;
     let mut failed = Vec::new();
     for (package, bench) in choose(&packages, name.as_deref())? {

@@ -80,9 +80,10 @@ const TASKS: [Task; 7] = [
     },
     Task {
         name: "bench",
-        usage: "[NAME] [-- ARGS]",
+        usage: "[NAME] [--agents N] [-- ARGS]",
         summary: "run the benches, or those of one name",
-        details: "A bench is a `[[bench]]` target with `harness = false` in any crate. ARGS go to it.",
+        details: "A bench is a `[[bench]]` target with `harness = false` in any crate. ARGS go to it. --agents is for \
+                  `population`: how many are asked, a million if you do not say.",
         run: bench::run,
     },
     Task {

@@ -17,6 +17,8 @@ mod lines;
 mod onion;
 mod parse;
 mod pipeline;
+#[cfg(feature = "population")]
+pub mod population;
 mod react;
 mod repair;
 mod schema;

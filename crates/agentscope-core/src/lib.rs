@@ -23,6 +23,7 @@ mod tokens;
 mod tool;
 
 pub mod config;
+pub mod environment;
 pub mod testing;
 
 pub use agent::{
@@ -32,6 +33,7 @@ pub use agent::{
 pub use agentscope_macros::core_tool as tool;
 pub use context::{Context, PathEntry};
 pub use embedding::{EmbedPurpose, EmbedRequest, Embedder, EmbedderCard, Embeddings, embedder_fn};
+pub use environment::{Environment, EnvironmentExt, World};
 pub use error::{Error, ErrorKind, Failure, Result};
 pub use event::{Event, EventKind};
 #[doc(no_inline)]

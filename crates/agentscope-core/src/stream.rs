@@ -164,20 +164,33 @@ impl EventStream {
         }
     }
 
-    async fn message(mut self) -> Result<Msg> {
+    /// For those who want the whole alone: nothing is kept for a reader of single events.
+    pub(crate) fn unread(self) -> Self {
+        if let Source::Task { shared, .. } = &self.source {
+            shared.stop_queueing();
+        }
+        self
+    }
+
+    /// The whole message, as whoever else holds it has it.
+    pub(crate) async fn shared_message(mut self) -> Result<Arc<Msg>> {
         self.ensure_started();
         if let Source::Task { shared, .. } = &self.source {
             shared.stop_queueing();
             let end = poll_fn(|task| shared.poll_end(task)).await;
             self.guard = None;
-            return end.map(Arc::unwrap_or_clone);
+            return end;
         }
         while self.next().await.is_some() {}
         match &mut self.source {
             Source::Other(wrapped) => match wrapped.failed.take() {
                 Some(error) => Err(error),
                 None if wrapped.fold.finish.is_none() => Err(ended_early()),
-                None => Ok(std::mem::replace(&mut wrapped.fold, Msg::new("", Role::Assistant, Vec::new()))),
+                None => {
+                    let fold =
+                        std::mem::replace(&mut wrapped.fold, Msg::new("", Role::Assistant, Vec::new()));
+                    Ok(Arc::new(fold))
+                }
             },
             Source::Task { .. } => Err(ended_early()),
         }
@@ -224,7 +237,7 @@ impl IntoFuture for EventStream {
     type IntoFuture = BoxFuture<'static, Result<Msg>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.message())
+        Box::pin(async move { self.shared_message().await.map(Arc::unwrap_or_clone) })
     }
 }
 

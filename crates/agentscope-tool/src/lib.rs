@@ -2,6 +2,7 @@
 
 mod adapt;
 mod disk;
+mod environment;
 mod flow;
 mod process;
 mod python;
@@ -11,6 +12,7 @@ mod toolkit;
 mod workspace;
 
 pub use adapt::{OutputLimit, ToolExt};
+pub use environment::EnvironmentTools;
 pub use python::{ExecutePythonCode, execute_python_code};
 pub use shell::{ExecuteShellCommand, execute_shell_command};
 pub use text_file::{

@@ -59,4 +59,6 @@ mod pages {
     struct Models;
     #[doc = include_str!("../../../docs/resilience.md")]
     struct Resilience;
+    #[doc = include_str!("../../../docs/simulation.md")]
+    struct Simulation;
 }

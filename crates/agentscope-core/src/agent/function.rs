@@ -73,6 +73,7 @@ impl FnAgent {
             Opened::Aborted(turn) => return turn.end(Finish::Interrupted, None).await,
             Opened::Left => return Ok(()),
         };
+        turn.forget_at_end();
         let heard = turn.heard();
         let answer = (self.answer)(heard, cx.clone());
         let result = within_grace(answer, &cx).await;
@@ -88,12 +89,10 @@ impl FnAgent {
                 turn.set_metadata(msg.metadata);
             }
             Some(Err(error)) if !cx.interrupt().is_triggered() => {
-                turn.forget();
                 return turn.end(Finish::Failed((&error).into()), Some(error)).await;
             }
             Some(Err(_)) => {}
         }
-        turn.forget();
         let (finish, error) = turn.finish_of(&cx, Finish::Completed);
         turn.end(finish, error).await
     }

@@ -230,10 +230,10 @@ pub struct RunningReply {
 
 impl RunningReply {
     fn new(stream: EventStream) -> Self {
-        let stream = stream.start();
+        let stream = stream.unread().start();
         let reply_id = stream.reply_id().clone();
-        let message = async move { stream.await.map(Arc::new) };
-        Self { reference: ReplyRef { node: None, reply_id, lease: Some(Lease(message.boxed().shared())) } }
+        let message = stream.shared_message().boxed().shared();
+        Self { reference: ReplyRef { node: None, reply_id, lease: Some(Lease(message)) } }
     }
 
     /// What is passed on in its place.

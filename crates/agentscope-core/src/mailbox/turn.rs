@@ -74,6 +74,8 @@ pub struct Turn {
     /// Where in the context begins what was said since the last reply.
     heard_from: usize,
     metadata: Map,
+    /// Nothing of the conversation is kept after the end.
+    forgets: bool,
 }
 
 /// The state, held by one reply.
@@ -172,7 +174,7 @@ impl Drop for Place {
 
 impl Turn {
     pub(super) fn new(hold: Hold, place: Place, sink: EventSink, heard_from: usize) -> Self {
-        Self { hold, place, sink, heard_from, metadata: Map::new() }
+        Self { hold, place, sink, heard_from, metadata: Map::new(), forgets: false }
     }
 
     /// The state.
@@ -227,6 +229,11 @@ impl Turn {
             let upto = last.msg.id.clone();
             self.change(Change::Compact { summary: String::new(), upto });
         }
+    }
+
+    /// Forgets all messages when the reply ends, its own included. For conversations without a store.
+    pub(crate) fn forget_at_end(&mut self) {
+        self.forgets = true;
     }
 
     /// Gives every call that is open its result: it was stopped, or never run.
@@ -302,7 +309,7 @@ impl Turn {
         let Some(msg) = msg.cloned() else {
             return Err(Error::new(ErrorKind::Internal, "a reply ended that never began"));
         };
-        let Self { mut hold, place, sink, .. } = self;
+        let Self { mut hold, place, sink, forgets, .. } = self;
         hold.torn = false;
         // Before the next reply begins, so that replies are heard in the order in which they were given.
         if let Some(audience) = hold.inner.audience.get()
@@ -310,6 +317,9 @@ impl Turn {
             && !waits
         {
             Box::pin(audience.tell(&msg)).await;
+        }
+        if let Some(state) = hold.held.state.as_mut().filter(|_| forgets) {
+            state.context.clear();
         }
         drop((hold, place)); // the next reply may begin before this end is seen, never the other way round
         sink.send_end(end, msg);

@@ -184,6 +184,9 @@ impl Msg {
 
     fn add(&mut self, seq: u64, block: ContentBlock) {
         self.trail.0.push((seq, Undo::Added(self.content.len())));
+        if self.content.capacity() == 0 {
+            self.content.reserve_exact(1); // most messages have one block, and many are kept for long
+        }
         self.content.push(block);
     }
 

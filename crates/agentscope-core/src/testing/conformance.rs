@@ -2,11 +2,13 @@
 //! panics with a sentence which names the law that is broken.
 
 mod agent;
+mod environment;
 mod model;
 mod store;
 mod tool;
 
 pub use agent::{Subject, agent};
+pub use environment::environment;
 pub use model::chat_model;
 pub use store::state_store;
 pub use tool::tool;

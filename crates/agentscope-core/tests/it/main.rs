@@ -4,3 +4,4 @@ mod conformance;
 mod link;
 mod place;
 mod planted;
+mod planted_environments;

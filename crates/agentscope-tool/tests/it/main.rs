@@ -4,6 +4,7 @@
 
 mod adapt;
 mod conform;
+mod environment;
 mod files;
 mod process;
 mod toolkit;

@@ -77,7 +77,7 @@ pub async fn tool(tool: Arc<dyn Tool>, good: Value) {
     require(tool.spec() == spec, "the spec of a tool stays the same", || format!("it is {:?}", tool.spec()));
 }
 
-fn the_spec_is_one_that_providers_take(spec: &ToolSpec) {
+pub(super) fn the_spec_is_one_that_providers_take(spec: &ToolSpec) {
     let fits = (1..=NAME_LIMIT).contains(&spec.name.len())
         && spec.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     require(fits, "the name of a tool is 1 to 64 letters, digits, `_` and `-`", || {
