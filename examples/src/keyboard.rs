@@ -2,7 +2,8 @@
 
 use agentscope::{Answer, Question, Terminal, UserInput, prelude::*};
 
-/// A terminal at which the end of the input (Ctrl-D, the end of a pipe) says `exit`, so that a demo knows one end and not two.
+/// A terminal that says `exit` where nobody is there any more (Ctrl-D, the end of a pipe), so that a demo knows one end and not
+/// two.
 pub fn exit_at_end(terminal: Terminal) -> impl UserInput {
     Keyboard(terminal)
 }

@@ -78,18 +78,17 @@ fn say(words: impl Into<String>) -> Vec<ModelDelta> {
     vec![ModelDelta::text(words)]
 }
 
-/// An answer in words and structured output, or in output alone.
+/// An answer in structured output, after words where there are any.
 fn give(words: &str, output: Value) -> Vec<ModelDelta> {
-    let mut answer = call(FINISH_TOOL, output);
-    if !words.is_empty() {
-        answer.insert(0, ModelDelta::text(words));
+    if words.is_empty() {
+        return call(FINISH_TOOL, output);
     }
-    answer
+    vec![ModelDelta::text(words), ModelDelta::tool_call(1, "", FINISH_TOOL, output.to_string())]
 }
 
 /// A call of a tool.
 fn call(tool: &str, input: Value) -> Vec<ModelDelta> {
-    vec![ModelDelta::tool_call(1, "", tool, input.to_string())]
+    vec![ModelDelta::tool_call(0, "", tool, input.to_string())]
 }
 
 /// What is asked for is structured output.

@@ -3,8 +3,8 @@
 use agentscope::{Terminal, prelude::*};
 use examples::{exit_at_end, println, rules, watch};
 
-/// How often somebody speaks before the talk is over, because those who mention each other could go on for ever.
-const MAX_TURNS: u32 = 100;
+/// How often they speak before the word is yours again: those who mention each other could go on for ever.
+const MAX_TURNS: u32 = 6;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -19,16 +19,21 @@ async fn main() -> Result<()> {
     let ann = character("Ann", "a gardener");
     let ben = character("Ben", "a cook");
     let cleo = character("Cleo", "a captain");
-    // What the others say is shown while they say it, so the terminal need not show it again.
+    // What they say is shown while they say it, so the terminal need not show it again.
     let you = UserAgent::new("You", exit_at_end(Terminal::stdio().quiet()));
 
-    let chat = GroupChat::new((&ann, &ben, &cleo, &you))
-        .speaker(SpeakerPolicy::mention().otherwise("You"))
-        .until(|msg| msg.text() == "exit")
-        .max_turns(MAX_TURNS);
+    // All three hear all that is said. Where nobody is mentioned, nobody says anything, which is no error here.
+    let chat = GroupChat::new((&ann, &ben, &cleo))
+        .speaker(SpeakerPolicy::mention())
+        .max_turns(MAX_TURNS)
+        .join(|mut talk| Ok(talk.pop().unwrap_or_else(|| Msg::system("(silence)"))));
 
-    let question = Msg::user("What is best done with a pumpkin, @Ann and @Ben?").named("Host");
-    println!("(mention @Ann, @Ben or @Cleo; `exit` leaves)\n{}: {}", question.name, question.text());
-    watch(chat.reply(question).stream()).await?;
+    println!("(mention @Ann, @Ben or @Cleo; `exit` leaves)");
+    let mut said = Msg::user("What is best done with a pumpkin, @Ann and @Ben?").named("Host");
+    println!("{}: {}", said.name, said.text());
+    while said.text() != "exit" {
+        watch(chat.reply(said).stream()).await?;
+        said = you.reply(()).await?;
+    }
     Ok(())
 }
