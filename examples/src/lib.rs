@@ -1,11 +1,17 @@
-//! What the demos share: the model that they think with.
+//! What the demos share: the model that they think with, and how they show who says what.
 
 pub mod guess;
+mod keyboard;
 pub mod options;
 mod policy;
+pub mod rules;
+mod screen;
 
 use agentscope::prelude::*;
+pub use keyboard::exit_at_end;
 pub use policy::Policy;
+pub use rules::Rules;
+pub use screen::{print, watch};
 use std::{io::Write, sync::Arc};
 
 /// The model that a demo thinks with: the one of `--model SPEC` on the command line, such as `ollama:qwen3` or
@@ -14,12 +20,23 @@ use std::{io::Write, sync::Arc};
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if the command line or the SPEC is wrong; [`ErrorKind::Unauthorized`] if its key is missing.
 pub fn model() -> Result<Arc<dyn ChatModel>> {
+    chosen("examples/src/policy.rs", Policy::new)
+}
+
+/// The model of `--model SPEC`, else these rules.
+///
+/// # Errors
+/// As [`model`].
+pub fn model_or(rules: Rules) -> Result<Arc<dyn ChatModel>> {
+    chosen(rules.file(), || rules)
+}
+
+fn chosen<M: ChatModel>(file: &str, policy: impl FnOnce() -> M) -> Result<Arc<dyn ChatModel>> {
     match spec(std::env::args().skip(1))?.as_deref() {
         None | Some("policy") => {
             // That nothing can be shown is told by the demo, whose words matter more than this note.
-            let note = "(model: a few rules in examples/src/policy.rs, no language model)";
-            let _ = writeln!(std::io::stdout(), "{note}");
-            Ok(Arc::new(Policy::new()))
+            let _ = writeln!(std::io::stdout(), "(model: a few rules in {file}, no language model)");
+            Ok(Arc::new(policy()))
         }
         Some(spec) => model::from_spec(spec),
     }

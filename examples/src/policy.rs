@@ -144,7 +144,8 @@ fn object(field: &str, value: &str) -> String {
     format!("{{\"{field}\":\"{escaped}\"}}")
 }
 
-fn words(delta: ModelDelta) -> Vec<ModelDelta> {
+/// A piece of an answer, word by word.
+pub(crate) fn words(delta: ModelDelta) -> Vec<ModelDelta> {
     match delta {
         ModelDelta::Text { block, delta } => delta
             .split_inclusive(' ')

@@ -57,6 +57,8 @@ mod pages {
     struct Guide;
     #[doc = include_str!("../../../docs/models.md")]
     struct Models;
+    #[doc = include_str!("../../../docs/multi-agent.md")]
+    struct MultiAgent;
     #[doc = include_str!("../../../docs/resilience.md")]
     struct Resilience;
     #[doc = include_str!("../../../docs/simulation.md")]

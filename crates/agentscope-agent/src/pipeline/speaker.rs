@@ -29,7 +29,10 @@ type Choice = Arc<dyn Fn(&[Msg], &[Name]) -> Option<Name> + Send + Sync>;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct SpeakerPolicy(Policy);
+pub struct SpeakerPolicy {
+    policy: Policy,
+    otherwise: Option<Name>,
+}
 
 #[derive(Clone)]
 enum Policy {
@@ -43,34 +46,53 @@ enum Policy {
 impl SpeakerPolicy {
     /// One after the other, in the order of the participants.
     pub fn round_robin() -> Self {
-        Self(Policy::RoundRobin)
+        Policy::RoundRobin.into()
     }
 
     /// Anybody but who spoke last; the same ones for the same seed.
     pub fn random(seed: u64) -> Self {
-        Self(Policy::Random(seed))
+        Policy::Random(seed).into()
     }
 
     /// Who is first mentioned in what was said last, as `@Name`; nobody, if that mentions no participant but its speaker.
     pub fn mention() -> Self {
-        Self(Policy::Mention)
+        Policy::Mention.into()
     }
 
     /// Whom a model names, that is shown what is said.
     pub fn model(model: impl ChatModel) -> Self {
         let prompt = "You moderate a talk and only decide who speaks next: whoever has been asked, or has most to say. You never \
                       speak yourself.";
-        Self(Policy::Chooser(Arc::new(ReActAgent::new("Moderator", model).prompt(prompt))))
+        Policy::Chooser(Arc::new(ReActAgent::new("Moderator", model).prompt(prompt))).into()
     }
 
     /// Whom an agent names, in structured output with the field `speaker`. It is told what is said, and takes no part.
     pub fn agent(chooser: &(impl Agent + Clone)) -> Self {
-        Self(Policy::Chooser(Arc::new(chooser.clone())))
+        Policy::Chooser(Arc::new(chooser.clone())).into()
     }
 
     /// Whom a function names, which is given what was said so far and the names of the participants. `None` ends the talk.
     pub fn by(choose: impl Fn(&[Msg], &[Name]) -> Option<Name> + Send + Sync + 'static) -> Self {
-        Self(Policy::Function(Arc::new(choose)))
+        Policy::Function(Arc::new(choose)).into()
+    }
+
+    /// Names `name` where nobody else is named: the person to whom the talk comes back.
+    ///
+    /// ```
+    /// use agentscope_agent::{GroupChat, SpeakerPolicy};
+    /// use agentscope_core::{Msg, agent_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> agentscope_core::Result<()> {
+    /// let amy = agent_fn("Amy", |_, _| async { Ok(Msg::assistant("Amy", "It is noon.")) });
+    /// let bob = agent_fn("Bob", |_, _| async { Ok(Msg::assistant("Bob", "Thank you.")) });
+    /// let chat = GroupChat::new((&amy, &bob)).speaker(SpeakerPolicy::mention().otherwise("Bob")).max_turns(2);
+    /// assert_eq!(chat.all("What time is it, @Amy?").await?[1].name.as_str(), "Bob");
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn otherwise(mut self, name: impl Into<Name>) -> Self {
+        self.otherwise = Some(name.into());
+        self
     }
 
     /// The place of who speaks next; `None` if nobody does. `talk` is what was said so far, beginning with what came in; the
@@ -83,21 +105,28 @@ impl SpeakerPolicy {
         turn: usize,
         stage: &Stage,
     ) -> Result<Option<usize>> {
-        let named = match &self.0 {
+        let at = |place: usize| names.get(place).cloned();
+        let named = match &self.policy {
             Policy::RoundRobin => return Ok(Some(turn % names.len().max(1))),
             Policy::Random(seed) => return Ok(random(*seed, turn, talk, names)),
-            Policy::Mention => return Ok(talk.last().and_then(|msg| mentioned(msg, names))),
+            Policy::Mention => talk.last().and_then(|msg| mentioned(msg, names)).and_then(at),
             Policy::Chooser(chooser) => {
                 choose(chooser, talk.get(told..).unwrap_or_default(), names, stage).await?
             }
             Policy::Function(choose) => choose(talk, names),
         };
-        let Some(named) = named else { return Ok(None) };
+        let Some(named) = named.or_else(|| self.otherwise.clone()) else { return Ok(None) };
         let place = names.iter().position(|name| *name == named);
         place.map(Some).ok_or_else(|| {
             let message = format!("the speaker policy names `{named}`, who takes no part: {}", listed(names));
             Error::new(ErrorKind::InvalidInput, message)
         })
+    }
+}
+
+impl From<Policy> for SpeakerPolicy {
+    fn from(policy: Policy) -> Self {
+        Self { policy, otherwise: None }
     }
 }
 
