@@ -3,8 +3,11 @@
 mod policy;
 
 use agentscope::prelude::*;
-pub use policy::Policy;
+pub use policy::{Policy, werewolf::werewolf};
 use std::{io::Write, sync::Arc};
+
+/// The options of demos, each with an example of its value. A demo that has no use for one leaves it.
+const OPTIONS: [(&str, &str); 3] = [("--model", "ollama:qwen3"), ("--seed", "7"), ("--log", "game.jsonl")];
 
 /// The model that a demo thinks with: the one of `--model SPEC` on the command line, such as `ollama:qwen3` or
 /// `http://localhost:8000/v1#NAME`, else a small policy.
@@ -12,35 +15,52 @@ use std::{io::Write, sync::Arc};
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if the command line or the SPEC is wrong; [`ErrorKind::Unauthorized`] if its key is missing.
 pub fn model() -> Result<Arc<dyn ChatModel>> {
-    match spec(std::env::args().skip(1))?.as_deref() {
-        None | Some("policy") => {
+    match spec()? {
+        None => {
             // That nothing can be shown is told by the demo, whose words matter more than this note.
             let note = "(model: a few rules in examples/src/policy.rs, no language model)";
             let _ = writeln!(std::io::stdout(), "{note}");
             Ok(Arc::new(Policy::new()))
         }
-        Some(spec) => model::from_spec(spec),
+        Some(spec) => model::from_spec(&spec),
     }
 }
 
-fn spec(mut args: impl Iterator<Item = String>) -> Result<Option<String>> {
-    let mut spec = None;
+/// The SPEC of `--model SPEC`; `None` where a demo shall think with its policy.
+///
+/// # Errors
+/// As [`option`].
+pub fn spec() -> Result<Option<String>> {
+    Ok(option("--model")?.filter(|spec| spec != "policy"))
+}
+
+/// The value of an option of the command line, such as `--seed 7`; the last one counts.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if the command line is wrong.
+pub fn option(name: &str) -> Result<Option<String>> {
+    find(name, std::env::args().skip(1))
+}
+
+fn find(wanted: &str, mut args: impl Iterator<Item = String>) -> Result<Option<String>> {
+    let mut found = None;
     while let Some(arg) = args.next() {
         let (name, value) = match arg.split_once('=') {
             Some((name, value)) => (name, Some(value.to_owned())),
             None => (arg.as_str(), None),
         };
-        if name != "--model" {
-            let message = format!("`{arg}` is no option of a demo: there is --model SPEC");
+        let Some((_, example)) = OPTIONS.iter().find(|(known, _)| *known == name) else {
+            let known: Vec<_> = OPTIONS.iter().map(|(known, _)| *known).collect();
+            let message = format!("`{arg}` is no option of a demo: there are {}", known.join(", "));
             return Err(Error::new(ErrorKind::InvalidInput, message));
-        }
-        let Some(value) = value.or_else(|| args.next()) else {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "--model needs a SPEC, such as `--model ollama:qwen3`",
-            ));
         };
-        spec = Some(value);
+        let Some(value) = value.or_else(|| args.next()) else {
+            let message = format!("{name} needs a value, such as `{name} {example}`");
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        };
+        if name == wanted {
+            found = Some(value);
+        }
     }
-    Ok(spec)
+    Ok(found)
 }
