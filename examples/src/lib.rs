@@ -34,6 +34,17 @@ pub fn spec() -> Result<Option<String>> {
     Ok(option("--model")?.filter(|spec| spec != "policy"))
 }
 
+/// The number of `--seed N`, by which chance can be had again; another one each time without it.
+///
+/// # Errors
+/// As [`option`]; [`ErrorKind::InvalidInput`] if it is no number.
+pub fn seed() -> Result<u64> {
+    let Some(seed) = option("--seed")? else { return Ok(fastrand::u64(..10_000)) };
+    let wrong =
+        |_| Error::new(ErrorKind::InvalidInput, format!("--seed is a whole number from 0, not `{seed}`"));
+    seed.parse().map_err(wrong)
+}
+
 /// The value of an option of the command line, such as `--seed 7`; the last one counts.
 ///
 /// # Errors

@@ -5,8 +5,12 @@ use agentscope::{FINISH_TOOL, prelude::*};
 use fastrand::Rng;
 use serde_json::json;
 
-/// A player of the demo `werewolf`. With the same `seed` it gives the same answer to the same request.
-pub fn werewolf(seed: u64) -> impl ChatModel + Clone {
+/// Of so few, somebody has to be voted out, whether anything is known or not.
+const FEW: usize = 7;
+
+/// The player in a seat of the demo `werewolf`. With one `seed` it gives the same answer to the same request.
+pub fn werewolf(seed: u64, seat: u64) -> impl ChatModel + Clone {
+    let seed = Rng::with_seed(seed).u64(..).wrapping_add(seat << 32);
     model_fn(ModelCard::new("policy"), move |req: ModelRequest| async move {
         let mut mind = Mind::new(&req, seed);
         Ok(match mind.options.is_empty() {
@@ -18,11 +22,14 @@ pub fn werewolf(seed: u64) -> impl ChatModel + Clone {
 
 struct Mind {
     me: String,
-    role: String,
     /// Who said what, in the order of hearing, its own words included.
     heard: Vec<(String, String)>,
+    /// What the moderator said last.
+    asked: String,
+    /// The werewolves, if it is one of them.
+    pack: Vec<String>,
     alive: Vec<String>,
-    /// Who is to be chosen; empty if it is to talk.
+    /// Who can be chosen; empty if it is to talk.
     options: Vec<String>,
     rng: Rng,
 }
@@ -34,16 +41,18 @@ impl Mind {
             let mut told = heard.iter().rev().filter(|(who, _)| who == "Moderator");
             told.find_map(|(_, text)| text.split_once(what)?.1.split('.').next()).unwrap_or_default()
         };
-        let (role, alive) =
-            (told("your role is ").to_owned(), told("Alive: ").split(", ").map(str::to_owned));
+        let names = |what: &str| told(what).split(", ").map(str::to_owned).collect();
+        let (pack, alive) = (names("The werewolves are "), names("Alive: "));
         let tool = req.tools.iter().find(|tool| tool.name == FINISH_TOOL);
-        let names = tool.and_then(|tool| tool.input_schema.pointer("/properties/name/enum")?.as_array());
-        let options = names.into_iter().flatten().filter_map(|it| it.as_str().map(str::to_owned));
+        let options = tool.and_then(|tool| tool.input_schema.pointer("/properties/name/enum")?.as_array());
+        let options = options.into_iter().flatten().filter_map(|it| it.as_str().map(str::to_owned));
+        let asked = heard.iter().rfind(|(who, _)| who == "Moderator").map(|(_, text)| text.clone());
         let rng = Rng::with_seed(seed.wrapping_add(heard.len() as u64));
         Self {
             me: req.speaker.to_string(),
-            role,
-            alive: alive.collect(),
+            asked: asked.unwrap_or_default(),
+            pack,
+            alive,
             options: options.collect(),
             heard,
             rng,
@@ -51,41 +60,46 @@ impl Mind {
     }
 
     fn talk(&mut self) -> String {
-        let asked = self.question();
-        if asked.contains("kill") {
-            return format!("Let us kill {}.", self.prey(self.alive.clone()));
-        } else if asked.contains("over") {
+        let alive = self.alive.clone();
+        if self.asked.contains("whom do you kill") {
+            return format!("Let us kill {}.", self.prey(alive));
+        } else if self.asked.contains("is over") {
             return "That was a good game.".to_owned();
         }
-        let suspect = self.suspect(self.alive.clone());
-        let seen = self.seen("a").into_iter().rfind(|it| self.alive.contains(it));
+        let found = self.shown("a").into_iter().rfind(|it| alive.contains(it));
         let accuser =
-            self.claims().into_iter().find(|(_, whom)| self.is_wolf() && self.pack().contains(whom));
-        match (seen, accuser) {
-            (Some(seen), _) => format!("I am the seer: the werewolf is {seen}."),
-            (_, Some((accuser, _))) if self.alive.contains(&accuser) && self.rng.bool() => {
+            self.claims().into_iter().find(|(who, whom)| self.pack.contains(whom) && alive.contains(who));
+        match (found, accuser) {
+            (Some(found), _) => format!("I am the seer: the werewolf is {found}."),
+            (_, Some((accuser, _))) if self.rng.bool() => {
                 format!("No, I am the seer: the werewolf is {accuser}.")
             }
-            _ if asked.contains("last words") => "Farewell, and good luck.".to_owned(),
-            _ => format!("I suspect {suspect}."),
+            _ if self.asked.contains("last words") => "Farewell, and good luck.".to_owned(),
+            _ if self.is_wolf() && self.claims().is_empty() && self.rng.u8(..20) == 0 => {
+                format!("I am the seer: the werewolf is {}.", self.prey(alive))
+            }
+            _ => format!("I suspect {}.", self.suspect(alive)),
         }
     }
 
     fn choose(&mut self) -> String {
-        let asked = self.question();
-        let options: Vec<_> =
-            self.options.iter().filter(|it| *it != "nobody" && **it != self.me).cloned().collect();
-        let certain = !self.claims().is_empty();
-        match asked.as_str() {
-            _ if asked.contains("save") && self.rng.u8(..4) > 0 => {
-                self.options.first().cloned().unwrap_or_default()
+        let options = self.options.iter().filter(|it| *it != "nobody" && **it != self.me);
+        let options: Vec<String> = options.cloned().collect();
+        let nobody = || "nobody".to_owned();
+        match self.asked.as_str() {
+            asked if asked.contains("save") => {
+                let victim = self.options.first().cloned().unwrap_or_else(nobody);
+                let is_seer = self.claims().iter().any(|(who, _)| *who == victim);
+                if is_seer || victim == self.me || self.rng.bool() { victim } else { nobody() }
             }
-            _ if asked.contains("save") => "nobody".to_owned(),
-            _ if asked.contains("poison") && !certain => "nobody".to_owned(),
-            _ if asked.contains("kill") => self.prey(options),
-            _ if asked.contains("learn") => {
-                let known = [self.seen("a"), self.seen("no")].concat();
-                self.any(options.into_iter().filter(|it| !known.contains(it)).collect())
+            asked if asked.contains("poison") => self.known(&options).unwrap_or_else(nobody),
+            asked if asked.contains("kill") => self.prey(options),
+            asked if asked.contains("learn") => {
+                let seen = [self.shown("a"), self.shown("no")].concat();
+                self.any(options.into_iter().filter(|it| !seen.contains(it)).collect())
+            }
+            asked if asked.contains("vote") && !self.is_wolf() && self.alive.len() > FEW => {
+                self.known(&options).unwrap_or_else(nobody)
             }
             _ => self.suspect(options),
         }
@@ -93,30 +107,34 @@ impl Mind {
 
     /// Whom the pack kills: who was proposed tonight, else who says to be the seer, else anybody.
     fn prey(&mut self, mut among: Vec<String>) -> String {
-        let pack = self.pack();
-        among.retain(|it| !pack.contains(it));
-        let proposed =
-            self.since("The werewolves are").into_iter().find_map(|(_, text)| after(&text, "Let us kill "));
+        among.retain(|it| !self.pack.contains(it));
+        let proposed = self.since("The werewolves are ").find_map(|(_, text)| after(text, "Let us kill "));
         let seers = self.claims().into_iter().map(|(who, _)| who);
         let wanted = proposed.into_iter().chain(seers).find(|it| among.contains(it));
         wanted.unwrap_or_else(|| self.any(among))
     }
 
-    /// Who is most likely a werewolf; for a werewolf, who best is taken for one.
+    /// Who is a werewolf, as far as one can know; for a werewolf, who can be made out to be one.
+    fn known(&self, among: &[String]) -> Option<String> {
+        let claims = self.claims();
+        // Who accuses me falsely is a liar; the first other one who says to be the seer is believed.
+        let liars = claims.iter().filter(|(_, whom)| *whom == self.me).map(|(who, _)| who);
+        let seer = claims.iter().find(|(_, whom)| *whom != self.me).map(|(who, _)| who);
+        let accused = claims.iter().filter(|(who, _)| Some(who) == seer).map(|(_, whom)| whom);
+        let rivals = claims.iter().filter(|(_, whom)| Some(whom) == seer).map(|(who, _)| who);
+        let shown = self.shown("a");
+        let mut known = shown.iter().chain(liars).chain(accused).chain(rivals);
+        let good = self.shown("no");
+        known.find(|it| among.contains(it) && !self.pack.contains(it) && !good.contains(it)).cloned()
+    }
+
+    /// Who is likely a werewolf: who is known, else who was the first to be named today, else anybody.
     fn suspect(&mut self, mut among: Vec<String>) -> String {
-        let (mine, good) =
-            (if self.is_wolf() { self.pack() } else { vec![self.me.clone()] }, self.seen("no"));
-        among.retain(|it| !mine.contains(it) && !good.contains(it));
-        let seen = self.seen("a").into_iter().rev();
-        // Who accuses me falsely is a werewolf; else the last who says to be the seer may be right.
-        let liars = self.claims().into_iter().filter(|(_, whom)| *whom == self.me).map(|(who, _)| who);
-        let accused = self.claims().into_iter().rev().map(|(_, whom)| whom);
-        if let Some(found) = seen.chain(liars).chain(accused).find(|it| among.contains(it)) {
-            return found;
-        }
-        let named = self.since("Day ").into_iter().filter_map(|(_, text)| after(&text, "I suspect "));
-        let named: Vec<_> = named.filter(|it| among.contains(it)).collect();
-        self.any(if named.is_empty() { among } else { named })
+        let good = self.shown("no");
+        among.retain(|it| *it != self.me && !self.pack.contains(it) && !good.contains(it));
+        let named = self.since("Alive: ").filter_map(|(_, text)| after(text, "I suspect "));
+        let named = self.known(&among).into_iter().chain(named).find(|it| among.contains(it));
+        named.unwrap_or_else(|| self.any(among))
     }
 
     /// Who said to be the seer, and whom they accused.
@@ -125,33 +143,21 @@ impl Mind {
         self.heard.iter().filter_map(|(who, text)| Some((who.clone(), accused(text)?))).collect()
     }
 
-    /// Whom the moderator showed to me, as seer, to be `a` or `no` werewolf.
-    fn seen(&self, is: &str) -> Vec<String> {
+    /// Who was shown to me, as the seer, to be `a` or `no` werewolf.
+    fn shown(&self, is: &str) -> Vec<String> {
         let end = format!(" is {is} werewolf.");
         let told = self.heard.iter().filter(|(who, _)| who == "Moderator");
         told.filter_map(|(_, text)| text.strip_suffix(&end).map(str::to_owned)).collect()
     }
 
-    fn pack(&self) -> Vec<String> {
-        let told =
-            self.heard.iter().find_map(|(_, text)| text.strip_prefix("The werewolves are ")?.split_once('.'));
-        told.map_or_else(Vec::new, |(pack, _)| pack.split(", ").map(str::to_owned).collect())
-    }
-
-    /// What was said since the moderator began a text like this.
-    fn since(&self, begin: &str) -> Vec<(String, String)> {
-        let is_it = |(who, text): &&(String, String)| who == "Moderator" && text.starts_with(begin);
-        let since = self.heard.rsplit(|it| is_it(&it)).next().unwrap_or_default();
-        since.to_vec()
-    }
-
-    fn question(&self) -> String {
-        let asked = self.heard.iter().rfind(|(who, _)| who == "Moderator");
-        asked.map(|(_, text)| text.clone()).unwrap_or_default()
+    /// What was said since the moderator last began a text like this.
+    fn since(&self, begin: &str) -> impl Iterator<Item = &(String, String)> {
+        let is_it = |(who, text): &(String, String)| who == "Moderator" && text.starts_with(begin);
+        self.heard.rsplit(is_it).next().unwrap_or_default().iter()
     }
 
     fn is_wolf(&self) -> bool {
-        self.role == "werewolf"
+        self.pack.contains(&self.me)
     }
 
     fn any(&mut self, among: Vec<String>) -> String {

@@ -150,16 +150,15 @@ impl Judge {
             let missing: Vec<_> = voters.iter().filter(|it| !self.votes.contains_key(*it)).cloned().collect();
             self.hold(missing.is_empty(), format!("not asked for a vote: {missing:?}"));
         } else {
-            // A village that does not vote has lost or won by what happened at dawn.
-            let over = self.phase == "day" && self.won().is_none();
-            self.hold(!over && self.phase != "night", "nobody voted");
+            // A village does not vote if the game ended with the morning.
+            let votes = self.phase == "day" && self.won().is_none() && self.round < 20;
+            self.hold(!votes && self.phase != "night", "nobody voted");
         }
         if self.phase != "day" {
             return;
         }
         let victim = self.victim.clone().filter(|it| self.saved.as_ref() != Some(it));
-        let out = self.most_voted().into_iter();
-        let out = if out.len() == 1 { out.last() } else { None };
+        let out = self.voted_out();
         for name in victim.into_iter().chain(self.poisoned.clone()).chain(out).chain(self.shot.take()) {
             self.hold(!self.alive.contains(&name), format!("{name} had to die and lives"));
         }
@@ -170,6 +169,13 @@ impl Judge {
         self.votes.values().flatten().for_each(|name| *counts.entry(name).or_default() += 1);
         let most = counts.values().max().copied();
         counts.into_iter().filter(|(_, count)| Some(*count) == most).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Who has more than half of the votes that could be cast.
+    fn voted_out(&self) -> Option<String> {
+        let name = self.most_voted().pop()?;
+        let count = self.votes.values().flatten().filter(|it| **it == name).count();
+        (2 * count > self.votes.len()).then_some(name)
     }
 
     /// Who has won, of those who live.
@@ -352,7 +358,7 @@ impl Judge {
         let right = match cause.as_str() {
             "werewolves" => self.victim.as_ref() == Some(&name) && self.saved.as_ref() != Some(&name),
             "poison" => self.poisoned.as_ref() == Some(&name),
-            "vote" => self.most_voted() == [name.clone()],
+            "vote" => self.voted_out().as_ref() == Some(&name),
             "shot" => self.shot.as_ref() == Some(&name),
             _ => false,
         };

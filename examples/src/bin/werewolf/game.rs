@@ -4,38 +4,28 @@ use crate::log::Log;
 use agentscope::{Fanout, MsgHub, prelude::*};
 use futures_util::future::join_all;
 use serde_json::json;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, slice, sync::Arc};
 
 const NAMES: [&str; 9] = ["Ada", "Bea", "Cal", "Dan", "Eve", "Fay", "Gus", "Hal", "Ivy"];
-const WEREWOLF: &str = "werewolf";
+const ROLES: [&str; 9] = [WOLF, WOLF, WOLF, VILLAGER, VILLAGER, VILLAGER, "seer", "witch", "hunter"];
+const WOLF: &str = "werewolf";
 const VILLAGER: &str = "villager";
-const ROLES: [&str; 9] =
-    [WEREWOLF, WEREWOLF, WEREWOLF, VILLAGER, VILLAGER, VILLAGER, "seer", "witch", "hunter"];
-/// The channels that several hear, and the sides. A channel with the moderator alone has the name of the player.
+/// The channels that several hear, and the sides. What a player and the moderator say alone is in a channel of the player's name.
 const VILLAGE: &str = "village";
 const PACK: &str = "werewolves";
 /// Who chooses none chooses this.
 const NOBODY: &str = "nobody";
 /// How often the werewolves talk in turn, unless they agree before.
 const TALKS: u32 = 2;
-/// After so many rounds nobody wins.
-const ROUNDS: u32 = 20;
+/// With the morning after so many nights the game ends, and nobody wins.
+const NIGHTS: u32 = 20;
 
-const PROMPT: &str = "You play Werewolf: three werewolves, three villagers, a seer, a witch and a hunter. By night the \
-     werewolves kill one; the witch may once save who was to die, and once poison somebody; the seer learns of one \
-     whether it is a werewolf. By day all talk, and vote somebody out. The hunter may shoot somebody when voted out or \
-     killed by werewolves. The werewolves win when they are as many as the others, the others when no werewolf lives. \
-     The Moderator tells the truth, players need not. Talk in one or two sentences, and give nothing away.";
-
-/// What the game holds to. Tests break one on purpose, to see that the checker notices.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Rule {
-    TheDeadDoNotVote,
-    NobodyVotesForTheDead,
-    TheWitchSavesOnce,
-    ThePackTalksAlone,
-    ThePoisonedDoNotShoot,
-}
+const PROMPT: &str = "You play Werewolf: three werewolves, three villagers, a seer, a witch and a hunter. By night \
+    the werewolves kill one; the witch may once save who was to die, and once poison somebody; the seer learns of one \
+    whether it is a werewolf. By day all talk in turn, and vote; more than half of the votes are needed to vote \
+    somebody out. The hunter may shoot somebody when voted out or killed by werewolves. The werewolves win when they \
+    are as many as the others, the others when no werewolf lives. The Moderator tells the truth, players need not. \
+    Talk in one or two sentences.";
 
 struct Player {
     name: &'static str,
@@ -45,10 +35,8 @@ struct Player {
 
 type Seat = Arc<Player>;
 type Choice = Option<Seat>;
-/// Those with most votes, nobody without votes and several in a tie; and who voted for whom.
-type Votes = (Vec<Seat>, String);
-/// Who dies, and of what.
-type Death = (Seat, &'static str);
+/// Those with most votes, how many each of them has, and all votes in words.
+type Votes = (Vec<Seat>, usize, String);
 
 pub(crate) struct Game {
     all: Vec<Seat>,
@@ -58,7 +46,8 @@ pub(crate) struct Game {
     can_save: bool,
     can_poison: bool,
     pub(crate) log: Log,
-    pub(crate) broken: Option<Rule>,
+    /// The rule that a test breaks on purpose, to see that the checker notices.
+    pub(crate) broken: &'static str,
 }
 
 impl Game {
@@ -73,10 +62,8 @@ impl Game {
             Arc::new(Player { name, role, agent })
         };
         let all: Vec<Seat> = NAMES.into_iter().zip(roles).zip(0..).map(seat).collect();
-        let (living, village) = (all.clone(), MsgHub::new(agents(&all))?);
-        village.auto_broadcast(false);
-        let log = Log::default();
-        Ok(Self { all, living, village, rng, can_save: true, can_poison: true, log, broken: None })
+        let (living, village, log) = (all.clone(), MsgHub::new(agents(&all))?, Log::default());
+        Ok(Self { all, living, village, rng, can_save: true, can_poison: true, log, broken: "" })
     }
 
     /// Plays to the end. Gives the side that wins, and the log.
@@ -90,70 +77,70 @@ impl Game {
             self.tell(&player, format!("{}, your role is {}.", player.name, player.role)).await?;
         }
         let winner = loop {
-            self.log.round += 1;
-            self.log.phase = "night";
-            let dying = self.night().await?;
-            self.log.phase = "day";
-            self.dawn(dying).await?;
+            self.night().await?;
             if let Some(winner) = self.winner() {
                 break winner;
             }
             self.day().await?;
             if let Some(winner) = self.winner() {
                 break winner;
-            } else if self.log.round == ROUNDS {
-                break NOBODY;
             }
         };
         self.end(winner).await?;
         Ok((winner, self.log))
     }
 
-    async fn night(&mut self) -> Result<Vec<Death>> {
+    async fn night(&mut self) -> Result<()> {
+        (self.log.round, self.log.phase) = (self.log.round + 1, "night");
         self.announce(format!("Night {}. Everybody sleeps.", self.log.round)).await?;
-        let mut victim = self.hunt().await?;
-        let mut dying = Vec::new();
+        let victim = self.hunt().await?;
+        let (mut saved, mut poisoned) = (None, None);
         if let Some(witch) = self.alive("witch").pop() {
-            let mut saved = None;
             if let (Some(victim), true) = (&victim, self.can_save) {
-                let question = format!("{} will die. Whom do you save? You can do it once.", victim.name);
-                saved = self.ask_one(&witch, "save", &question, std::slice::from_ref(victim)).await?;
+                let text = format!("{} will die. Whom do you save? You can do it once.", victim.name);
+                saved = self.ask_one(&witch, "save", &text, slice::from_ref(victim)).await?;
+                self.can_save = saved.is_none() || self.broken == "the witch saves once";
             }
-            if saved.is_some() {
-                self.can_save = self.broken == Some(Rule::TheWitchSavesOnce);
-                victim = None;
-            } else if self.can_poison {
-                let question = "Whom do you poison? You can do it once, and may wait.";
-                let poisoned = self.ask_one(&witch, "poison", question, &self.living.clone()).await?;
+            if self.can_poison && saved.is_none() {
+                let text = "Whom do you poison? You can do it once, and may wait.";
+                poisoned = self.ask_one(&witch, "poison", text, &self.living.clone()).await?;
                 self.can_poison = poisoned.is_none();
-                dying.extend(poisoned.map(|it| (it, "poison")));
             }
         }
         if let Some(seer) = self.alive("seer").pop() {
-            let question = "Of whom do you learn whether it is a werewolf?";
-            if let Some(seen) = self.ask_one(&seer, "look", question, &self.living.clone()).await? {
-                let is = if seen.role == WEREWOLF { "a" } else { "no" };
+            let text = "Of whom do you learn whether it is a werewolf?";
+            if let Some(seen) = self.ask_one(&seer, "look", text, &self.living.clone()).await? {
+                let is = if seen.role == WOLF { "a" } else { "no" };
                 self.tell(&seer, format!("{} is {is} werewolf.", seen.name)).await?;
             }
         }
-        dying.extend(victim.map(|it| (it, PACK)));
-        Ok(dying)
+        self.log.phase = "day";
+        let killed = victim.filter(|_| saved.is_none()).map(|it| (it, PACK));
+        let mut dead: Vec<_> = poisoned.map(|it| (it, "poison")).into_iter().chain(killed).collect();
+        dead.retain(|(player, cause)| self.kill(player, cause));
+        let died = names(&dead.iter().map(|(it, _)| it.clone()).collect::<Vec<_>>());
+        self.announce(format!("Day {}. Died in the night: {died}.", self.log.round)).await?;
+        for (player, cause) in dead {
+            self.bury(&player, cause).await?;
+        }
+        Ok(())
     }
 
     /// The werewolves talk in a hub of their own, and vote. The lot decides between those with most votes.
-    async fn hunt(&mut self) -> Result<Option<Seat>> {
-        let wolves = self.alive(WEREWOLF);
+    async fn hunt(&mut self) -> Result<Choice> {
+        let wolves = self.alive(WOLF);
         let pack = MsgHub::new(agents(&wolves))?;
-        if self.broken == Some(Rule::ThePackTalksAlone) {
+        if self.broken == "the pack talks alone" {
             pack.add(agents(&self.alive(VILLAGER)))?;
         }
-        let text = format!("The werewolves are {}. Alive: {}.", names(&wolves), names(&self.living));
+        let (who, alive) = (names(&wolves), names(&self.living));
+        let text = format!("The werewolves are {who}. Alive: {alive}. Talk in turn: whom do you kill?");
         pack.broadcast(self.log.moderator(PACK, text)).await?;
         for _ in 0..TALKS {
             let mut proposed = Vec::new();
             for wolf in &wolves {
-                let said = self.speak(wolf, PACK, "Whom do we kill?").await?;
-                let named = self.living.iter().filter(|it| said.contains(it.name)).map(|it| it.name);
+                let said = self.speak(wolf, PACK).await?;
+                let named = self.living.iter().map(|it| it.name).filter(|it| said.contains(it));
                 proposed.push(named.collect::<Vec<_>>());
             }
             if proposed.iter().all(|it| it.len() == 1 && Some(it) == proposed.first()) {
@@ -161,122 +148,98 @@ impl Game {
             }
         }
         pack.auto_broadcast(false);
-        let (most, votes) = self.vote(&wolves, PACK, "Whom do you kill?", &self.living.clone()).await?;
+        let (most, _, votes) = self.vote(&wolves, PACK, "Whom do you kill?", &self.living.clone()).await?;
         let victim = self.rng.choice(most);
-        let name = victim.as_ref().map(|it| it.name);
-        self.log.event("victim", json!({"name": name}));
-        let text = format!("Votes: {votes}. You choose {}.", name.unwrap_or(NOBODY));
-        self.log.line(format!("(to the werewolves) {text}")).await;
+        self.log.event("victim", json!({"name": victim.as_ref().map(|it| it.name)}));
+        let text = format!("{votes}. You kill {}.", names(victim.as_slice()));
         pack.broadcast(self.log.moderator(PACK, text)).await?;
         Ok(victim)
     }
 
-    async fn dawn(&mut self, dying: Vec<Death>) -> Result<()> {
-        let dead = self.kill(dying);
-        let died = dead.iter().map(|(it, _)| it.clone()).collect::<Vec<_>>();
-        let (died, living) = (names(&died), names(&self.living));
-        self.announce(format!("Day {}. Died in the night: {died}. Alive: {living}.", self.log.round)).await?;
-        self.bury(dead).await
-    }
-
-    /// All talk, then all vote at the same time. Who has most votes is out, in a tie nobody.
+    /// All talk in turn, then vote at the same time. Who has more than half of the votes is out.
     async fn day(&mut self) -> Result<()> {
+        let alive = names(&self.living);
+        self.announce(format!("Alive: {alive}. Talk in turn: whom do you suspect?")).await?;
         let mut talking = self.living.clone();
         talking.rotate_left(self.rng.usize(..self.living.len()));
         for player in talking {
-            self.speak(&player, VILLAGE, "Your turn: who is a werewolf?").await?;
+            self.speak(&player, VILLAGE).await?;
         }
         let (mut voters, mut options) = (self.living.clone(), self.living.clone());
         let dead = self.all.iter().filter(|it| !self.is_alive(it)).cloned();
-        if self.broken == Some(Rule::TheDeadDoNotVote) {
-            voters.extend(dead);
-        } else if self.broken == Some(Rule::NobodyVotesForTheDead) {
-            options.extend(dead);
+        match self.broken {
+            "the dead do not vote" => voters.extend(dead),
+            "nobody votes for the dead" => options.extend(dead),
+            _ => {}
         }
-        let (most, votes) = self.vote(&voters, VILLAGE, "Whom do you vote out?", &options).await?;
-        let out = if most.len() == 1 { most } else { Vec::new() };
-        let dead = self.kill(out.iter().map(|it| (it.clone(), "vote")).collect());
-        let (out, living) = (names(&out), names(&self.living));
-        self.announce(format!("Votes: {votes}. Voted out: {out}. Alive: {living}.")).await?;
-        self.bury(dead).await
+        let (mut out, count, votes) = self.vote(&voters, VILLAGE, "Whom do you vote out?", &options).await?;
+        out.retain(|it| 2 * count > voters.len() && self.kill(it, "vote"));
+        self.announce(format!("{votes}. Voted out: {}.", names(&out))).await?;
+        for player in out {
+            self.bury(&player, "vote").await?;
+        }
+        Ok(())
     }
 
-    /// Takes the dying from the living, and gives those who were alive.
-    fn kill(&mut self, mut dying: Vec<Death>) -> Vec<Death> {
-        dying.retain(|(player, cause)| {
-            let was_alive = self.is_alive(player);
-            self.living.retain(|it| it.name != player.name);
-            if was_alive {
-                self.log.event("death", json!({"name": player.name, "cause": cause}));
-            }
-            was_alive
-        });
-        dying
+    /// Takes somebody from the living; whether that was one of them.
+    fn kill(&mut self, who: &Seat, cause: &str) -> bool {
+        let was_alive = self.is_alive(who);
+        if was_alive {
+            self.log.event("death", json!({"name": who.name, "cause": cause}));
+            self.living.retain(|it| it.name != who.name);
+        }
+        was_alive
     }
 
-    /// What the dead still do: say their last words, after the first night or a vote, and shoot. Then they leave the village.
-    async fn bury(&mut self, dead: Vec<Death>) -> Result<()> {
-        for (player, cause) in dead {
-            if cause == "vote" || self.log.round == 1 {
-                self.speak(&player, VILLAGE, "You are dead. What are your last words?").await?;
-            }
-            self.village.remove(&player.agent)?;
-            let can_shoot = cause != "poison" || self.broken == Some(Rule::ThePoisonedDoNotShoot);
-            if player.role == "hunter" && can_shoot {
-                let question = "Whom do you shoot before you die?";
-                if let Some(shot) = self.ask_one(&player, "shoot", question, &self.living.clone()).await? {
-                    self.kill(vec![(shot.clone(), "shot")]);
-                    let living = names(&self.living);
-                    self.announce(format!("The hunter shoots {}. Alive: {living}.", shot.name)).await?;
-                    self.village.remove(&shot.agent)?;
-                }
+    /// What the dead still do: say last words, after a vote or the first night, and shoot. Then they leave the village.
+    async fn bury(&mut self, who: &Seat, cause: &str) -> Result<()> {
+        if cause == "vote" || self.log.round == 1 {
+            self.tell(who, "You are dead. What are your last words?".to_owned()).await?;
+            self.speak(who, VILLAGE).await?;
+        }
+        self.village.remove(&who.agent)?;
+        let can_shoot = cause != "poison" || self.broken == "the poisoned do not shoot";
+        if who.role == "hunter" && can_shoot {
+            let text = "Whom do you shoot before you die?";
+            if let Some(shot) = self.ask_one(who, "shoot", text, &self.living.clone()).await? {
+                self.kill(&shot, "shot");
+                self.announce(format!("The hunter shoots {}.", shot.name)).await?;
+                self.village.remove(&shot.agent)?;
             }
         }
         Ok(())
     }
 
-    /// Tells all who they were, the dead too, and puts into the log what was ever heard, as the players themselves have it.
-    async fn end(&mut self, winner: &'static str) -> Result<()> {
+    /// Tells all who they were, the dead too, and puts into the log what each has heard, as the player itself has it.
+    async fn end(&mut self, winner: &str) -> Result<()> {
         self.log.event("end", json!({"winner": winner}));
         self.log.phase = "over";
         let roles: Vec<_> = self.all.iter().map(|it| format!("{} was {}", it.name, it.role)).collect();
         let text = format!("The game is over, {winner} won. {}. What do you say?", roles.join(", "));
-        self.log.line(&text).await;
         let question = self.log.moderator(VILLAGE, text);
+        self.village.auto_broadcast(false);
         let replies = Fanout::new(agents(&self.all)).collect_failures().all(question).await?;
         for (player, reply) in self.all.iter().zip(replies) {
-            let said = answered(reply)?.map(|it| it.text()).unwrap_or_default();
-            self.log.line(format!("{}: {said}", player.name)).await;
+            answered(reply)?.iter().for_each(|it| self.log.said(it, player.name));
             self.log.heard(player.name, &player.agent.snapshot().await?);
         }
         Ok(())
     }
 
-    /// Lets a player talk. The others in the hub of the channel hear it, if the hub broadcasts.
-    async fn speak(&mut self, player: &Seat, channel: &str, cue: &str) -> Result<String> {
-        let cue = self.log.moderator(player.name, cue);
+    /// Lets a player talk: the others in the hub of the channel hear it.
+    async fn speak(&mut self, who: &Seat, channel: &str) -> Result<String> {
         self.village.auto_broadcast(channel == VILLAGE);
-        let reply = answered(player.agent.reply(cue).await)?;
-        self.village.auto_broadcast(false);
-        let Some(reply) = reply else { return Ok(String::new()) };
-        self.log.said(&reply, channel);
-        let whom = if channel == VILLAGE { "" } else { " (to the werewolves)" };
-        self.log.line(format!("{}{whom}: {}", player.name, reply.text())).await;
-        Ok(reply.text())
+        let said = answered(who.agent.reply(()).await)?.filter(|it| !it.text().is_empty());
+        said.iter().for_each(|it| self.log.said(it, channel));
+        Ok(said.map(|it| it.text()).unwrap_or_default())
     }
 
-    /// Asks players at the same time to choose one of `options`, which nobody else hears. What is no choice is none.
-    async fn ask(
-        &mut self,
-        who: &[Seat],
-        channel: &str,
-        text: &str,
-        options: &[Seat],
-    ) -> Result<Vec<Choice>> {
-        let choices: Vec<&str> = options.iter().map(|it| it.name).chain([NOBODY]).collect();
-        let schema =
-            json!({"type": "object", "properties": {"name": {"enum": choices}}, "required": ["name"]});
+    /// Asks players at the same time to choose one `of` these, which no other hears. What is no choice is none.
+    async fn ask(&mut self, who: &[Seat], channel: &str, text: &str, of: &[Seat]) -> Result<Vec<Choice>> {
+        let names: Vec<&str> = of.iter().map(|it| it.name).chain([NOBODY]).collect();
+        let schema = json!({"type": "object", "properties": {"name": {"enum": names}}, "required": ["name"]});
         let question = self.log.moderator(channel, text);
+        self.village.auto_broadcast(false);
         let replies = who.iter().map(|it| it.agent.reply(&question).schema(schema.clone()).into_future());
         let mut chosen = Vec::new();
         for (player, reply) in who.iter().zip(join_all(replies).await) {
@@ -284,18 +247,18 @@ impl Game {
             reply.iter().for_each(|it| self.log.said(it, player.name));
             let output = reply.and_then(|it| it.output);
             let name = output.as_ref().and_then(|it| it.get("name")?.as_str());
-            chosen.push(options.iter().find(|it| Some(it.name) == name).cloned());
+            chosen.push(of.iter().find(|it| Some(it.name) == name).cloned());
         }
         Ok(chosen)
     }
 
     /// Asks one player for a deed.
     async fn ask_one(&mut self, who: &Seat, deed: &str, text: &str, options: &[Seat]) -> Result<Choice> {
-        let chosen = self.ask(std::slice::from_ref(who), who.name, text, options).await?;
+        let chosen = self.ask(slice::from_ref(who), who.name, text, options).await?;
         let chosen = chosen.into_iter().flatten().next();
         if let Some(whom) = &chosen {
+            self.log.line(format!("{} chooses: {deed} {}.", who.name, whom.name));
             self.log.event(deed, json!({"by": who.name, "name": whom.name}));
-            self.log.line(format!("({}, the {}: {deed} {})", who.name, who.role, whom.name)).await;
         }
         Ok(chosen)
     }
@@ -309,26 +272,24 @@ impl Game {
             told.push(format!("{} for {}", voter.name, name.unwrap_or(NOBODY)));
             name.into_iter().for_each(|it| *counts.entry(it).or_insert(0) += 1);
         }
-        let most = counts.values().max();
-        let most = options.iter().filter(|it| most.is_some() && counts.get(it.name) == most);
-        Ok((most.cloned().collect(), told.join(", ")))
+        let most = counts.values().max().copied().unwrap_or(0);
+        let leaders = options.iter().filter(|it| counts.get(it.name) == Some(&most)).cloned();
+        Ok((leaders.collect(), most, told.join(", ")))
     }
 
     async fn announce(&mut self, text: String) -> Result<()> {
-        self.log.line(&text).await;
         self.village.broadcast(self.log.moderator(VILLAGE, text)).await
     }
 
-    async fn tell(&mut self, player: &Seat, text: String) -> Result<()> {
-        self.log.line(format!("(to {}) {text}", player.name)).await;
-        player.agent.observe(vec![Arc::new(self.log.moderator(player.name, text))]).await
+    async fn tell(&mut self, who: &Seat, text: String) -> Result<()> {
+        who.agent.observe(vec![Arc::new(self.log.moderator(who.name, text))]).await
     }
 
     fn winner(&self) -> Option<&'static str> {
-        match self.alive(WEREWOLF).len() {
+        match self.alive(WOLF).len() {
             0 => Some(VILLAGE),
             wolves if 2 * wolves >= self.living.len() => Some(PACK),
-            _ => None,
+            _ => (self.log.round == NIGHTS).then_some(NOBODY),
         }
     }
 
@@ -336,8 +297,8 @@ impl Game {
         self.living.iter().filter(|it| it.role == role).cloned().collect()
     }
 
-    fn is_alive(&self, player: &Seat) -> bool {
-        self.living.iter().any(|it| it.name == player.name)
+    fn is_alive(&self, who: &Seat) -> bool {
+        self.living.iter().any(|it| it.name == who.name)
     }
 }
 

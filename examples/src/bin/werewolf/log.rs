@@ -2,32 +2,40 @@
 
 use agentscope::{MsgId, prelude::*};
 use serde_json::{Value, json};
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 #[derive(Default)]
 pub(crate) struct Log {
-    /// The moderator's log.
+    /// The moderator's log; printed, too, if the game is `live`.
     pub(crate) lines: Vec<String>,
+    pub(crate) live: bool,
     /// What happened, as JSON.
     pub(crate) events: Vec<Value>,
-    /// From 1; 0 while the roles are dealt.
     pub(crate) round: u32,
     /// `night`, `day` or `over`; empty while the roles are dealt.
     pub(crate) phase: &'static str,
-    /// If there is one, lines are printed, and each is given so much time.
-    pub(crate) pace: Option<Duration>,
     /// Messages by their numbers in the log, so that two logs of one game are the same.
     numbers: HashMap<MsgId, usize>,
 }
 
 impl Log {
-    pub(crate) async fn line(&mut self, line: impl Into<String>) {
-        let line = line.into();
-        if let Some(pace) = self.pace {
-            println!("{line}");
-            tokio::time::sleep(pace).await;
+    /// Somebody said this in this channel.
+    pub(crate) fn said(&mut self, msg: &Msg, channel: &str) {
+        let (number, name, text) = (self.numbers.len(), &msg.name, msg.text());
+        self.numbers.insert(msg.id.clone(), number);
+        match channel {
+            _ if text.is_empty() => {} // a choice
+            "village" => self.line(format!("{name}: {text}")),
+            _ => self.line(format!("{name} ({channel}): {text}")),
         }
-        self.lines.push(line);
+        self.event("said", json!({"id": number, "by": name, "channel": channel, "text": text}));
+    }
+
+    /// What the moderator is about to say.
+    pub(crate) fn moderator(&mut self, channel: &str, text: impl Into<String>) -> Msg {
+        let msg = Msg::user(text).named("Moderator");
+        self.said(&msg, channel);
+        msg
     }
 
     pub(crate) fn event(&mut self, kind: &str, fields: Value) {
@@ -38,18 +46,11 @@ impl Log {
         self.events.push(event);
     }
 
-    /// Somebody said this in this channel.
-    pub(crate) fn said(&mut self, msg: &Msg, channel: &str) {
-        let number = self.numbers.len();
-        self.numbers.insert(msg.id.clone(), number);
-        self.event("said", json!({"id": number, "by": msg.name, "channel": channel, "text": msg.text()}));
-    }
-
-    /// What the moderator is about to say.
-    pub(crate) fn moderator(&mut self, channel: &str, text: impl Into<String>) -> Msg {
-        let msg = Msg::user(text).named("Moderator");
-        self.said(&msg, channel);
-        msg
+    pub(crate) fn line(&mut self, line: String) {
+        if self.live {
+            println!("{line}");
+        }
+        self.lines.push(line);
     }
 
     /// What a player has in mind, which is what its model was given, whoever said it and by whatever way it came. What is not in
