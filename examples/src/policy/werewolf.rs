@@ -75,7 +75,7 @@ impl Mind {
                 format!("No, I am the seer: the werewolf is {accuser}.")
             }
             _ if self.asked.contains("last words") => "Farewell, and good luck.".to_owned(),
-            _ if self.is_wolf() && self.claims().is_empty() && self.rng.u8(..20) == 0 => {
+            _ if self.is_wolf() && self.claims().is_empty() && self.rng.u8(..40) == 0 => {
                 format!("I am the seer: the werewolf is {}.", self.prey(alive))
             }
             _ => format!("I suspect {}.", self.suspect(alive)),
@@ -90,7 +90,7 @@ impl Mind {
             asked if asked.contains("save") => {
                 let victim = self.options.first().cloned().unwrap_or_else(nobody);
                 let is_seer = self.claims().iter().any(|(who, _)| *who == victim);
-                if is_seer || victim == self.me || self.rng.bool() { victim } else { nobody() }
+                if is_seer || victim == self.me || self.rng.u8(..4) > 0 { victim } else { nobody() }
             }
             asked if asked.contains("poison") => self.known(&options).unwrap_or_else(nobody),
             asked if asked.contains("kill") => self.prey(options),

@@ -123,7 +123,8 @@ impl Judge {
     fn turn_to(&mut self, round: u64, phase: &str) {
         let next = match self.phase.as_str() {
             "" => round == 1 && phase == "night",
-            "night" => round == self.round && phase == "day",
+            "night" => round == self.round && phase == "morning",
+            "morning" => round == self.round && (phase == "day" || phase == "over"),
             "day" => {
                 (round == self.round + 1 && phase == "night") || (round == self.round && phase == "over")
             }
@@ -150,15 +151,13 @@ impl Judge {
             let missing: Vec<_> = voters.iter().filter(|it| !self.votes.contains_key(*it)).cloned().collect();
             self.hold(missing.is_empty(), format!("not asked for a vote: {missing:?}"));
         } else {
-            // A village does not vote if the game ended with the morning.
-            let votes = self.phase == "day" && self.won().is_none() && self.round < 20;
-            self.hold(!votes && self.phase != "night", "nobody voted");
+            self.hold(self.phase != "day" && self.phase != "night", "nobody voted");
         }
-        if self.phase != "day" {
+        if self.phase != "morning" && self.phase != "day" {
             return;
         }
         let victim = self.victim.clone().filter(|it| self.saved.as_ref() != Some(it));
-        let out = self.voted_out();
+        let out = self.voted_out(); // nobody in the morning
         for name in victim.into_iter().chain(self.poisoned.clone()).chain(out).chain(self.shot.take()) {
             self.hold(!self.alive.contains(&name), format!("{name} had to die and lives"));
         }
@@ -217,7 +216,7 @@ impl Judge {
             died.as_ref().is_some_and(|(at, cause)| *at == self.round && causes.contains(&cause.as_str()))
         };
         let first = self.round == 1 && died_now(&["werewolves", "poison"]);
-        let may_end = self.phase == "day" && (first || died_now(&["vote"]));
+        let may_end = (self.phase == "morning" && first) || (self.phase == "day" && died_now(&["vote"]));
         let is_alive = self.alive.contains(by);
         let may = match channel {
             "village" if is_alive => self.phase == "day",
@@ -356,13 +355,14 @@ impl Judge {
 
     fn die(&mut self, name: String, cause: String) {
         let right = match cause.as_str() {
-            "werewolves" => self.victim.as_ref() == Some(&name) && self.saved.as_ref() != Some(&name),
-            "poison" => self.poisoned.as_ref() == Some(&name),
-            "vote" => self.voted_out().as_ref() == Some(&name),
+            "werewolves" if self.saved.as_ref() == Some(&name) => false,
+            "werewolves" => self.phase == "morning" && self.victim.as_ref() == Some(&name),
+            "poison" => self.phase == "morning" && self.poisoned.as_ref() == Some(&name),
+            "vote" => self.phase == "day" && self.voted_out().as_ref() == Some(&name),
             "shot" => self.shot.as_ref() == Some(&name),
             _ => false,
         };
-        self.hold(right && self.phase == "day", format!("{name} dies of `{cause}`, which did not happen"));
+        self.hold(right, format!("{name} dies of `{cause}`, which did not happen"));
         let lived = self.alive.remove(&name);
         self.hold(lived, format!("{name} dies, who is dead or unknown"));
         self.deaths.insert(name, (self.round, cause));

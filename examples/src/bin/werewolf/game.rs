@@ -77,13 +77,10 @@ impl Game {
             self.tell(&player, format!("{}, your role is {}.", player.name, player.role)).await?;
         }
         let winner = loop {
-            self.night().await?;
-            if let Some(winner) = self.winner() {
-                break winner;
-            }
-            self.day().await?;
-            if let Some(winner) = self.winner() {
-                break winner;
+            match self.winner() {
+                Some(winner) => break winner,
+                None if self.log.phase == "morning" => self.day().await?,
+                None => self.night().await?,
             }
         };
         self.end(winner).await?;
@@ -114,7 +111,7 @@ impl Game {
                 self.tell(&seer, format!("{} is {is} werewolf.", seen.name)).await?;
             }
         }
-        self.log.phase = "day";
+        self.log.phase = "morning";
         let killed = victim.filter(|_| saved.is_none()).map(|it| (it, PACK));
         let mut dead: Vec<_> = poisoned.map(|it| (it, "poison")).into_iter().chain(killed).collect();
         dead.retain(|(player, cause)| self.kill(player, cause));
@@ -158,6 +155,7 @@ impl Game {
 
     /// All talk in turn, then vote at the same time. Who has more than half of the votes is out.
     async fn day(&mut self) -> Result<()> {
+        self.log.phase = "day";
         let alive = names(&self.living);
         self.announce(format!("Alive: {alive}. Talk in turn: whom do you suspect?")).await?;
         let mut talking = self.living.clone();

@@ -12,21 +12,19 @@ pub(crate) struct Log {
     /// What happened, as JSON.
     pub(crate) events: Vec<Value>,
     pub(crate) round: u32,
-    /// `night`, `day` or `over`; empty while the roles are dealt.
+    /// `night`, `morning`, `day` or `over`; empty while the roles are dealt.
     pub(crate) phase: &'static str,
     /// Messages by their numbers in the log, so that two logs of one game are the same.
     numbers: HashMap<MsgId, usize>,
 }
 
 impl Log {
-    /// Somebody said this in this channel.
+    /// Somebody said this in this channel. A choice has no words.
     pub(crate) fn said(&mut self, msg: &Msg, channel: &str) {
         let (number, name, text) = (self.numbers.len(), &msg.name, msg.text());
         self.numbers.insert(msg.id.clone(), number);
-        match channel {
-            _ if text.is_empty() => {} // a choice
-            "village" => self.line(format!("{name}: {text}")),
-            _ => self.line(format!("{name} ({channel}): {text}")),
+        if !text.is_empty() {
+            self.line(format!("{name} ({channel}): {text}"));
         }
         self.event("said", json!({"id": number, "by": name, "channel": channel, "text": text}));
     }
@@ -38,12 +36,12 @@ impl Log {
         msg
     }
 
-    pub(crate) fn event(&mut self, kind: &str, fields: Value) {
-        let mut event = json!({"event": kind, "round": self.round, "phase": self.phase});
-        if let (Some(event), Value::Object(fields)) = (event.as_object_mut(), fields) {
-            event.extend(fields);
+    pub(crate) fn event(&mut self, kind: &str, mut fields: Value) {
+        let when = json!({"event": kind, "round": self.round, "phase": self.phase});
+        if let (Some(fields), Value::Object(when)) = (fields.as_object_mut(), when) {
+            fields.extend(when);
         }
-        self.events.push(event);
+        self.events.push(fields);
     }
 
     pub(crate) fn line(&mut self, line: String) {
@@ -56,12 +54,9 @@ impl Log {
     /// What a player has in mind, which is what its model was given, whoever said it and by whatever way it came. What is not in
     /// the log as said has no number, but its text.
     pub(crate) fn heard(&mut self, by: &str, mind: &AgentState) {
-        let within = |block: &ContentBlock| match block {
-            ContentBlock::Heard(msg) => Some(msg.clone()),
-            _ => None,
-        };
-        let msgs = mind.said().flat_map(|it| it.content.iter().filter_map(within).chain([it.clone()]));
-        for msg in msgs.filter(|it| it.name != by) {
+        let blocks = mind.said().flat_map(|msg| &msg.content);
+        let within = blocks.filter_map(|it| if let ContentBlock::Heard(msg) = it { Some(msg) } else { None });
+        for msg in mind.said().chain(within).filter(|it| it.name != by) {
             let id = self.numbers.get(&msg.id);
             let text = id.is_none().then(|| msg.text());
             self.event("heard", json!({"by": by, "id": id, "text": text}));

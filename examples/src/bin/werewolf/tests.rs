@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::Instant,
@@ -193,11 +193,14 @@ fn notices_in_a_game(broken: &'static str, wrong: &str) {
     panic!("the checker never said `{wrong}` when broken was: {broken}");
 }
 
+/// The logs of some good games.
+static LOGS: LazyLock<Vec<Vec<Value>>> =
+    LazyLock::new(|| (0..40).map(|seed| events(&play(seed, "", reckless(seed)).log)).collect());
+
 /// Changes the logs of good games, where `change` can, and says that the checker then says `wrong`.
 fn notices_in_a_log(wrong: &str, change: impl Fn(&mut Vec<Value>) -> Option<()>) {
     let mut changed = 0;
-    for seed in 0..40 {
-        let mut log = events(&play(seed, "", reckless(seed)).log);
+    for (seed, mut log) in LOGS.iter().cloned().enumerate() {
         if change(&mut log).is_none() {
             continue;
         }
