@@ -75,3 +75,26 @@ fn find(wanted: &str, mut args: impl Iterator<Item = String>) -> Result<Option<S
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(name: &str, line: &str) -> Result<Option<String>> {
+        find(name, line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn options_are_found_and_others_are_refused() {
+        assert_eq!(found("--seed", "--seed 7 --model=ollama:qwen3").unwrap().as_deref(), Some("7"));
+        assert_eq!(
+            found("--model", "--seed 7 --model=ollama:qwen3").unwrap().as_deref(),
+            Some("ollama:qwen3")
+        );
+        assert_eq!(found("--log", "--seed 7 --seed 8").unwrap(), None);
+        assert!(
+            found("--seed", "--sed 7").unwrap_err().to_string().contains("there are --model, --seed, --log")
+        );
+        assert!(found("--model", "--seed").unwrap_err().to_string().contains("`--seed 7`"));
+    }
+}

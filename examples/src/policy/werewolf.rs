@@ -170,3 +170,33 @@ fn after(text: &str, what: &str) -> Option<String> {
     let word = text.split_once(what)?.1.split(|it: char| !it.is_alphanumeric()).next()?;
     Some(word.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rules_keep_the_laws_of_models() {
+        agentscope::testing::conformance::chat_model(|| Arc::new(werewolf(1, 0))).await;
+    }
+
+    async fn says(heard: &[(&str, &str)]) -> String {
+        let heard = heard.iter().map(|(who, text)| Msg::user(*text).named(*who));
+        let mut req = ModelRequest::new(heard);
+        req.speaker = "Bea".into();
+        Mind::new(&req, 1).talk()
+    }
+
+    #[tokio::test]
+    async fn a_player_says_what_it_was_told_and_nothing_that_others_know() {
+        let day = ("Moderator", "Alive: Ada, Bea, Cal. Talk in turn: whom do you suspect?");
+        assert_eq!(
+            says(&[("Moderator", "Cal is a werewolf."), day]).await,
+            "I am the seer: the werewolf is Cal."
+        );
+        assert_eq!(says(&[("Moderator", "Ada is no werewolf."), day]).await, "I suspect Cal.");
+        assert_eq!(says(&[day, ("Cal", "I am the seer: the werewolf is Ada.")]).await, "I suspect Ada.");
+        assert_eq!(says(&[day, ("Cal", "I am the seer: the werewolf is Bea.")]).await, "I suspect Cal.");
+    }
+}

@@ -15,8 +15,6 @@ const VILLAGE: &str = "village";
 const PACK: &str = "werewolves";
 /// Who chooses none chooses this.
 const NOBODY: &str = "nobody";
-/// How often the werewolves talk in turn, unless they agree before.
-const TALKS: u32 = 2;
 /// With the morning after so many nights the game ends, and nobody wins.
 const NIGHTS: u32 = 20;
 
@@ -24,8 +22,7 @@ const PROMPT: &str = "You play Werewolf: three werewolves, three villagers, a se
     the werewolves kill one; the witch may once save who was to die, and once poison somebody; the seer learns of one \
     whether it is a werewolf. By day all talk in turn, and vote; more than half of the votes are needed to vote \
     somebody out. The hunter may shoot somebody when voted out or killed by werewolves. The werewolves win when they \
-    are as many as the others, the others when no werewolf lives. The Moderator tells the truth, players need not. \
-    Talk in one or two sentences.";
+    are as many as the others, the others when no werewolf lives. Talk in one or two sentences.";
 
 struct Player {
     name: &'static str,
@@ -117,13 +114,10 @@ impl Game {
         dead.retain(|(player, cause)| self.kill(player, cause));
         let died = names(&dead.iter().map(|(it, _)| it.clone()).collect::<Vec<_>>());
         self.announce(format!("Day {}. Died in the night: {died}.", self.log.round)).await?;
-        for (player, cause) in dead {
-            self.bury(&player, cause).await?;
-        }
-        Ok(())
+        self.bury(dead).await
     }
 
-    /// The werewolves talk in a hub of their own, and vote. The lot decides between those with most votes.
+    /// The werewolves talk in a hub of their own, twice unless they agree before, and vote. The lot decides between those with most votes.
     async fn hunt(&mut self) -> Result<Choice> {
         let wolves = self.alive(WOLF);
         let pack = MsgHub::new(agents(&wolves))?;
@@ -133,14 +127,14 @@ impl Game {
         let (who, alive) = (names(&wolves), names(&self.living));
         let text = format!("The werewolves are {who}. Alive: {alive}. Talk in turn: whom do you kill?");
         pack.broadcast(self.log.moderator(PACK, text)).await?;
-        for _ in 0..TALKS {
-            let mut proposed = Vec::new();
+        for _ in 0..2 {
+            let mut named = Vec::new();
             for wolf in &wolves {
                 let said = self.speak(wolf, PACK).await?;
-                let named = self.living.iter().map(|it| it.name).filter(|it| said.contains(it));
-                proposed.push(named.collect::<Vec<_>>());
+                named.extend(self.living.iter().map(|it| it.name).filter(|it| said.contains(it)));
             }
-            if proposed.iter().all(|it| it.len() == 1 && Some(it) == proposed.first()) {
+            named.dedup();
+            if named.len() == 1 {
                 break; // they agree
             }
         }
@@ -156,50 +150,42 @@ impl Game {
     /// All talk in turn, then vote at the same time. Who has more than half of the votes is out.
     async fn day(&mut self) -> Result<()> {
         self.log.phase = "day";
-        let alive = names(&self.living);
-        self.announce(format!("Alive: {alive}. Talk in turn: whom do you suspect?")).await?;
+        self.announce(format!("Alive: {}. Talk in turn: whom do you suspect?", names(&self.living))).await?;
         let mut talking = self.living.clone();
         talking.rotate_left(self.rng.usize(..self.living.len()));
         for player in talking {
             self.speak(&player, VILLAGE).await?;
         }
-        let (mut voters, mut options) = (self.living.clone(), self.living.clone());
-        let dead = self.all.iter().filter(|it| !self.is_alive(it)).cloned();
-        match self.broken {
-            "the dead do not vote" => voters.extend(dead),
-            "nobody votes for the dead" => options.extend(dead),
-            _ => {}
-        }
+        let may = |rule| if self.broken == rule { self.all.clone() } else { self.living.clone() };
+        let (voters, options) = (may("the dead do not vote"), may("nobody votes for the dead"));
         let (mut out, count, votes) = self.vote(&voters, VILLAGE, "Whom do you vote out?", &options).await?;
         out.retain(|it| 2 * count > voters.len() && self.kill(it, "vote"));
         self.announce(format!("{votes}. Voted out: {}.", names(&out))).await?;
-        for player in out {
-            self.bury(&player, "vote").await?;
-        }
-        Ok(())
+        self.bury(out.into_iter().map(|it| (it, "vote")).collect()).await
     }
 
     /// Takes somebody from the living; whether that was one of them.
     fn kill(&mut self, who: &Seat, cause: &str) -> bool {
-        let was_alive = self.is_alive(who);
-        if was_alive {
-            self.log.event("death", json!({"name": who.name, "cause": cause}));
-            self.living.retain(|it| it.name != who.name);
-        }
-        was_alive
+        let Some(at) = self.living.iter().position(|it| it.name == who.name) else { return false };
+        self.living.remove(at);
+        self.log.event("death", json!({"name": who.name, "cause": cause}));
+        true
     }
 
     /// What the dead still do: say last words, after a vote or the first night, and shoot. Then they leave the village.
-    async fn bury(&mut self, who: &Seat, cause: &str) -> Result<()> {
-        if cause == "vote" || self.log.round == 1 {
-            self.tell(who, "You are dead. What are your last words?".to_owned()).await?;
-            self.speak(who, VILLAGE).await?;
-        }
-        self.village.remove(&who.agent)?;
-        let can_shoot = cause != "poison" || self.broken == "the poisoned do not shoot";
-        if who.role == "hunter" && can_shoot {
+    async fn bury(&mut self, dead: Vec<(Seat, &str)>) -> Result<()> {
+        for (who, cause) in dead {
+            if cause == "vote" || self.log.round == 1 {
+                self.tell(&who, "You are dead. What are your last words?".to_owned()).await?;
+                self.speak(&who, VILLAGE).await?;
+            }
+            self.village.remove(&who.agent)?;
+            let can_shoot = cause != "poison" || self.broken == "the poisoned do not shoot";
+            if who.role != "hunter" || !can_shoot {
+                continue;
+            }
             let text = "Whom do you shoot before you die?";
-            if let Some(shot) = self.ask_one(who, "shoot", text, &self.living.clone()).await? {
+            if let Some(shot) = self.ask_one(&who, "shoot", text, &self.living.clone()).await? {
                 self.kill(&shot, "shot");
                 self.announce(format!("The hunter shoots {}.", shot.name)).await?;
                 self.village.remove(&shot.agent)?;
@@ -243,17 +229,15 @@ impl Game {
         for (player, reply) in who.iter().zip(join_all(replies).await) {
             let reply = answered(reply)?;
             reply.iter().for_each(|it| self.log.said(it, player.name));
-            let output = reply.and_then(|it| it.output);
-            let name = output.as_ref().and_then(|it| it.get("name")?.as_str());
+            let name = reply.as_ref().and_then(|it| it.output.as_ref()?.get("name")?.as_str());
             chosen.push(of.iter().find(|it| Some(it.name) == name).cloned());
         }
         Ok(chosen)
     }
 
     /// Asks one player for a deed.
-    async fn ask_one(&mut self, who: &Seat, deed: &str, text: &str, options: &[Seat]) -> Result<Choice> {
-        let chosen = self.ask(slice::from_ref(who), who.name, text, options).await?;
-        let chosen = chosen.into_iter().flatten().next();
+    async fn ask_one(&mut self, who: &Seat, deed: &str, text: &str, of: &[Seat]) -> Result<Choice> {
+        let chosen = self.ask(slice::from_ref(who), who.name, text, of).await?.into_iter().flatten().next();
         if let Some(whom) = &chosen {
             self.log.line(format!("{} chooses: {deed} {}.", who.name, whom.name));
             self.log.event(deed, json!({"by": who.name, "name": whom.name}));
@@ -294,19 +278,13 @@ impl Game {
     fn alive(&self, role: &str) -> Vec<Seat> {
         self.living.iter().filter(|it| it.role == role).cloned().collect()
     }
-
-    fn is_alive(&self, who: &Seat) -> bool {
-        self.living.iter().any(|it| it.name == who.name)
-    }
 }
 
 /// Nonsense is no answer. That a model cannot be reached is for the person who started the game.
 fn answered(reply: Result<Msg>) -> Result<Option<Msg>> {
-    let nonsense = [ErrorKind::Protocol, ErrorKind::Refused, ErrorKind::Timeout];
-    match reply {
-        Err(error) if nonsense.contains(&error.kind()) => Ok(None),
-        reply => reply.map(Some),
-    }
+    let nonsense =
+        |it: &Error| matches!(it.kind(), ErrorKind::Protocol | ErrorKind::Refused | ErrorKind::Timeout);
+    if reply.as_ref().is_err_and(nonsense) { Ok(None) } else { reply.map(Some) }
 }
 
 fn agents(seats: &[Seat]) -> Vec<&ReActAgent> {

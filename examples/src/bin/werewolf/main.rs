@@ -15,9 +15,7 @@ async fn main() -> Result<()> {
     let seed = examples::seed()?;
     let model = examples::spec()?.map(|spec| model::from_spec(&spec)).transpose()?;
     if model.is_none() {
-        println!(
-            "(model: a few rules for each player in examples/src/policy/werewolf.rs, no language model)"
-        );
+        println!("(model: a few rules in examples/src/policy/werewolf.rs, no language model)");
     }
     let brain = |seat| model.clone().unwrap_or_else(|| Arc::new(examples::werewolf(seed, seat)));
     let mut game = Game::new(seed, brain)?;
@@ -25,13 +23,10 @@ async fn main() -> Result<()> {
     game.log.live = true;
     let (_, log) = game.play().await?;
     let events: String = log.events.iter().map(|event| format!("{event}\n")).collect();
-    match check::check(&events).as_slice() {
-        [] => println!("(checked: no rule was broken, and nobody heard what was not for them)"),
-        wrong => wrong.iter().for_each(|wrong| println!("(checked, and wrong: {wrong})")),
-    }
+    let wrong = check::check(&events);
+    println!("(checked: {} violations of rules and secrets) {}", wrong.len(), wrong.join("; "));
     if let Some(file) = examples::option("--log")? {
-        let failed = |error| Error::new(ErrorKind::InvalidInput, format!("cannot write {file}: {error}"));
-        std::fs::write(&file, &events).map_err(failed)?;
+        std::fs::write(&file, &events).map_err(|error| Error::from(error).context(format_args!("{file}")))?;
     }
     Ok(())
 }
