@@ -117,7 +117,8 @@ impl Game {
         self.bury(dead).await
     }
 
-    /// The werewolves talk in a hub of their own, twice unless they agree before, and vote. The lot decides between those with most votes.
+    /// The werewolves talk in a hub of their own, twice unless they agree before, and vote. The lot decides between those
+    /// with most votes.
     async fn hunt(&mut self) -> Result<Choice> {
         let wolves = self.alive(WOLF);
         let pack = MsgHub::new(agents(&wolves))?;
