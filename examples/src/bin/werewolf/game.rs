@@ -22,7 +22,8 @@ const PROMPT: &str = "You play Werewolf: three werewolves, three villagers, a se
     the werewolves kill one; the witch may once save who was to die, and once poison somebody; the seer learns of one \
     whether it is a werewolf. By day all talk in turn, and vote; more than half of the votes are needed to vote \
     somebody out. The hunter may shoot somebody when voted out or killed by werewolves. The werewolves win when they \
-    are as many as the others, the others when no werewolf lives. Talk in one or two sentences.";
+    are as many as the others, the others when no werewolf lives. The Moderator tells the truth, players need not. \
+    Talk in one or two sentences.";
 
 struct Player {
     name: &'static str,
