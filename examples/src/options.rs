@@ -23,8 +23,8 @@ impl Options {
                 None => (arg, None),
             };
             if name != "--model" && !known.contains(&name.as_str()) {
-                let message =
-                    format!("`{name}` is no option of this demo: there are --model, {}", known.join(", "));
+                let known: Vec<&str> = ["--model"].into_iter().chain(known.iter().copied()).collect();
+                let message = format!("`{name}` is no option of this demo, which has {}", known.join(", "));
                 return Err(Error::new(ErrorKind::InvalidInput, message));
             }
             let Some(value) = value.or_else(|| args.next()) else {
@@ -52,19 +52,26 @@ impl Options {
         })
     }
 
+    /// The model of `--model`; `None` where the demo thinks with its policy.
+    ///
+    /// # Errors
+    /// Those of [`model::from_spec`].
+    pub fn real_model(&self) -> Result<Option<Arc<dyn ChatModel>>> {
+        let spec = self.value("--model", "policy".to_owned())?;
+        (spec != "policy").then(|| model::from_spec(&spec)).transpose()
+    }
+
     /// The model of `--model`, else `policy`, which is said to be in `place`.
     ///
     /// # Errors
     /// Those of [`model::from_spec`].
     pub fn model(&self, policy: impl ChatModel, place: &str) -> Result<Arc<dyn ChatModel>> {
-        match self.value("--model", "policy".to_owned())?.as_str() {
-            "policy" => {
-                // That nothing can be shown is told by the demo, whose words matter more than this note.
-                let _ = writeln!(std::io::stdout(), "(model: a few rules in {place}, no language model)");
-                Ok(Arc::new(policy))
-            }
-            spec => model::from_spec(spec),
+        if let Some(model) = self.real_model()? {
+            return Ok(model);
         }
+        // That nothing can be shown is told by the demo, whose words matter more than this note.
+        let _ = writeln!(std::io::stdout(), "(model: a few rules in {place}, no language model)");
+        Ok(Arc::new(policy))
     }
 }
 
@@ -88,7 +95,7 @@ mod tests {
         let message = |args: &[&str]| of(args).err().unwrap().message().to_owned();
         assert_eq!(
             message(&["--agent", "5"]),
-            "`--agent` is no option of this demo: there are --model, --agents, --seed"
+            "`--agent` is no option of this demo, which has --model, --agents, --seed"
         );
         assert_eq!(message(&["--agents"]), "--agents needs a value, such as `--agents 7`");
         let value = of(&["--agents", "few"]).unwrap().value("--agents", 1).unwrap_err();

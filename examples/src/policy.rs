@@ -1,6 +1,8 @@
 //! A few rules in the place of a language model, so that a demo runs with no key and no network. What it answers is what the
 //! tools really gave.
 
+pub(crate) mod werewolf;
+
 use agentscope::{FINISH_TOOL, FinishReason, ModelStream, ToolState, prelude::*};
 use futures_util::{StreamExt, stream};
 use std::{sync::Arc, time::Duration};

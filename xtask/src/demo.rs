@@ -15,11 +15,16 @@ use crate::{
 };
 
 const DEFAULT: &str = "friday";
+/// The options with a value that go to the demo, which refuses those that it has not.
+const OPTIONS: [&str; 5] = ["--model", "--seed", "--log", "--agents", "--rounds"];
 const FOLDER: &str = "examples/src/bin";
 
 pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
     let list = args.flag("--list");
-    let model = args.value("--model")?;
+    let mut options = Vec::new();
+    for name in OPTIONS {
+        options.extend(args.value(name)?.into_iter().flat_map(|value| [name.to_owned(), value]));
+    }
     let rest = args.rest();
     let name = args.name()?;
     let demos = find(&root().join(FOLDER))?;
@@ -38,7 +43,7 @@ pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
     }
     let manifest = root().join("Cargo.toml");
     let mut command = cargo(["run", "--quiet", "--package", "examples", "--bin", name, "--manifest-path"]);
-    command.arg(manifest).arg("--").args(model.iter().flat_map(|model| ["--model", model])).args(rest);
+    command.arg(manifest).arg("--").args(options).args(rest);
     // A demo reads files where the person is.
     command.current_dir(std::env::current_dir().unwrap_or_else(|_| root()));
     become_program(command)

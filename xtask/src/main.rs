@@ -33,10 +33,11 @@ struct Task {
 const TASKS: [Task; 7] = [
     Task {
         name: "demo",
-        usage: "[NAME] [--model SPEC] [--list] [-- ARGS]",
+        usage: "[NAME] [--model SPEC] [--seed N] [--list] [-- ARGS]",
         summary: "run a demo (`friday` unless named)",
         details: "A demo is a program in examples/src/bin. It needs no key and no network;\n\
                   `--model SPEC` chooses the model that it thinks with, such as `ollama:qwen3`, instead of a few rules.\n\
+                  A game is the same again by its `--seed N`, and written down to FILE by `--log FILE`.\n\
                   `--list` says which demos there are. ARGS go to the demo.",
         run: demo::run,
     },

@@ -42,7 +42,7 @@ fn a_wrong_option_is_told_in_a_sentence() {
         let output = run_with(demo, &["--modle", "x"], b"");
         let err = String::from_utf8_lossy(&output.stderr);
         assert!(
-            !output.status.success() && err.contains("`--modle` is no option of a demo"),
+            !output.status.success() && err.contains("`--modle` is no option of this demo"),
             "{demo}: {err}"
         );
     }
