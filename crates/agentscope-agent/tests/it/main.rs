@@ -8,6 +8,7 @@ mod conform;
 mod console;
 mod edges;
 mod guards;
+mod hub;
 mod laws;
 mod output;
 mod process;

@@ -4,7 +4,7 @@ use super::turn::Hold;
 use crate::{
     id::MsgId,
     message::{ContentBlock, Msg},
-    state::{AgentState, Change},
+    state::{AgentState, Change, InboxSeq},
 };
 use std::{collections::HashSet, sync::Arc};
 
@@ -25,15 +25,26 @@ pub(super) fn hear(hold: &mut Hold, asked: impl Iterator<Item = Arc<Msg>>) {
         }
     };
     if let Some((upto, heard)) = taken {
-        heard.into_iter().for_each(|msg| take(hold, msg));
+        heard.into_iter().for_each(|(_, msg)| take(hold, msg));
         hold.change(Change::Taken { upto });
     }
     asked.for_each(|msg| take(hold, msg));
 }
 
+/// Takes what was heard since, and says what of it is new to the reply that is open.
+pub(super) fn overhear(hold: &Hold) -> Option<(InboxSeq, Vec<Arc<Msg>>)> {
+    let (upto, mut heard) = hold.inner.inbox().take()?;
+    let mut known = known(hold.held.state.as_deref());
+    heard.retain(|(_, msg)| known.insert(msg.id.clone()));
+    Some((upto, heard.into_iter().map(|(_, msg)| msg).collect()))
+}
+
 /// The messages that came in last, and those that were heard within the replies.
 fn known(state: Option<&AgentState>) -> HashSet<MsgId> {
-    let last = state.into_iter().flat_map(|state| state.messages().rev().take(LOOKED_BACK));
+    let last = state.into_iter().flat_map(|state| {
+        let open = state.open.iter().map(|open| &open.msg);
+        open.chain(state.messages().rev().take(LOOKED_BACK))
+    });
     last.flat_map(|msg| std::iter::once(msg.id.clone()).chain(heard_in(msg))).collect()
 }
 
