@@ -11,6 +11,7 @@ mod person;
 mod screen;
 mod show;
 mod signals;
+mod stage;
 mod talk;
 mod tally;
 mod terminal;

@@ -19,8 +19,9 @@ pub use agent_tool::AgentTool;
 pub use console::{Console, console};
 pub use hub::{HubFault, MsgHub};
 pub use pipeline::{
-    Fanout, ForLoop, IfElse, Sequential, Switch, WhileLoop, fanout, for_loop, if_else, sequential, switch,
-    while_loop,
+    Debate, Fanout, ForLoop, GroupChat, Handoff, IfElse, Judgment, MixtureOfAgents, Sequential,
+    SpeakerPolicy, Switch, WhileLoop, debate, fanout, for_loop, group_chat, handoff, if_else,
+    mixture_of_agents, sequential, switch, transfer_to, while_loop,
 };
 pub use react::ReActAgent;
 #[cfg(feature = "console")]

@@ -1,14 +1,24 @@
 //! Pipelines: agents that are made of agents.
 
 mod branch;
+mod debate;
 mod fanout;
+mod group_chat;
+mod handoff;
+mod mixture;
 mod repeat;
 mod sequential;
+mod speaker;
 
 pub use branch::{IfElse, Switch, if_else, switch};
+pub use debate::{Debate, Judgment, debate};
 pub use fanout::{Fanout, fanout};
+pub use group_chat::{GroupChat, group_chat};
+pub use handoff::{Handoff, handoff, transfer_to};
+pub use mixture::{MixtureOfAgents, mixture_of_agents};
 pub use repeat::{ForLoop, WhileLoop, for_loop, while_loop};
 pub use sequential::{Sequential, sequential};
+pub use speaker::SpeakerPolicy;
 
 use crate::errand::Errand;
 use agentscope_core::{
@@ -32,7 +42,7 @@ pub(crate) trait Flow: Clone + Send + Sync + 'static {
     fn frame(&self) -> &Frame;
 
     /// The agents that hear what the pipeline hears.
-    fn agents(&self) -> Vec<Arc<dyn Agent>>;
+    fn parts(&self) -> Vec<Arc<dyn Agent>>;
 
     fn run(self, asked: Asked, stage: Stage) -> impl Future<Output = Result<Arc<Msg>>> + Send;
 }
@@ -118,8 +128,10 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Where nobody watches: the function forms.
-    pub(crate) fn unseen() -> Self {
-        Self { cx: Context::current(), shown: None }
+    pub(crate) fn unseen(frame: &Frame) -> Self {
+        let cx = Context::current();
+        let cx = if let Some(time) = frame.deadline { cx.with_deadline(time) } else { cx };
+        Self { cx, shown: None }
     }
 
     /// The same, stopped by `cx` instead.
@@ -177,10 +189,7 @@ impl Stage {
 /// Runs a flow as a function.
 pub(crate) fn run_unseen<F: Flow>(flow: F, input: Input) -> BoxFuture<'static, Result<Msg>> {
     Box::pin(async move {
-        let mut stage = Stage::unseen();
-        if let Some(time) = flow.frame().deadline {
-            stage.cx = stage.cx.with_deadline(time);
-        }
+        let stage = Stage::unseen(flow.frame());
         flow.run(Asked::of(input).await?, stage).await.map(Arc::unwrap_or_clone)
     })
 }
@@ -315,7 +324,7 @@ macro_rules! pipeline_agent {
                 &self,
                 msgs: Vec<std::sync::Arc<agentscope_core::Msg>>,
             ) -> agentscope_core::BoxFuture<'static, agentscope_core::Result<()>> {
-                crate::pipeline::observe(crate::pipeline::Flow::agents(self), msgs)
+                crate::pipeline::observe(crate::pipeline::Flow::parts(self), msgs)
             }
 
             fn audience(&self) -> Option<agentscope_core::Audience> {

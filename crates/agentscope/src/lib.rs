@@ -16,13 +16,17 @@ pub mod prelude {
     pub use crate::tool;
     #[cfg(feature = "console")]
     pub use agentscope_agent::console;
-    pub use agentscope_agent::{AgentTool, ReActAgent, UserAgent};
+    pub use agentscope_agent::{
+        AgentTool, Debate, Fanout, ForLoop, GroupChat, Handoff, IfElse, Judgment, MixtureOfAgents, MsgHub,
+        ReActAgent, Sequential, SpeakerPolicy, Switch, UserAgent, WhileLoop, debate, fanout, for_loop,
+        group_chat, handoff, if_else, mixture_of_agents, sequential, switch, transfer_to, while_loop,
+    };
     pub use agentscope_core::{
-        Agent, AgentExt, AgentState, BoxFuture, CallState, ChatModel, ContentBlock, Context, Decision, Error,
-        ErrorKind, Event, EventKind, EventStream, Finish, FinishReason, Input, Interrupt, Middleware,
-        ModelCard, ModelDelta, ModelRequest, ModelStream, Msg, Next, Permission, PermissionRequest, Reason,
-        ReplyRequest, Result, Role, ScriptedModel, StateStore, Tool, ToolCall, ToolChunk, ToolRequest,
-        ToolResult, ToolSpec, ToolState, ToolStream, Toolset, agent_fn, model_fn,
+        Agent, AgentExt, AgentState, Agents, BoxFuture, CallState, ChatModel, ContentBlock, Context,
+        Decision, Error, ErrorKind, Event, EventKind, EventStream, Finish, FinishReason, Input, Interrupt,
+        Middleware, ModelCard, ModelDelta, ModelRequest, ModelStream, Msg, Next, Permission,
+        PermissionRequest, Reason, ReplyRequest, Result, Role, ScriptedModel, StateStore, Tool, ToolCall,
+        ToolChunk, ToolRequest, ToolResult, ToolSpec, ToolState, ToolStream, Toolset, agent_fn, model_fn,
     };
 }
 

@@ -1,6 +1,6 @@
 //! What a person sees of a reply.
 
-use super::screen::Screen;
+use super::{screen::Screen, stage::Stage};
 use crate::clean::clean;
 use agentscope_core::{
     CallId, CallState, ContentBlock, Event, EventKind, Finish, Msg, Result, ToolCall, ToolResult, ToolState,
@@ -18,6 +18,7 @@ pub(super) struct Show {
     began: HashMap<CallId, Instant>,
     /// The call that was shown last: a result under it need not say whose it is.
     last: Option<CallId>,
+    stage: Stage,
 }
 
 impl Show {
@@ -32,7 +33,7 @@ impl Show {
         match &event.kind {
             EventKind::TextDelta { delta, .. } => screen.words(&fold.name, delta).await,
             EventKind::ThinkingDelta { delta, .. } => screen.thoughts(delta).await,
-            EventKind::Block { block: ContentBlock::Text { text, .. } } => {
+            EventKind::Block { block: ContentBlock::Text { text, .. } } if !self.stage.was_said(text) => {
                 screen.words(&fold.name, text).await
             }
             EventKind::Resumed { .. } => self.missed(screen, fold, before).await,
@@ -45,6 +46,9 @@ impl Show {
             EventKind::ToolResult(result) => self.result(screen, result).await,
             EventKind::Heard { msg } => {
                 screen.note(&format!("({} heard: {})", fold.name, screen.folded(&msg.text(), 12))).await
+            }
+            EventKind::Inner { name, event, call_id, .. } if call_id.is_empty() => {
+                self.stage.event(screen, name, event).await
             }
             EventKind::Inner { name, event, .. } => {
                 self.last = None;

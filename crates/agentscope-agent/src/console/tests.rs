@@ -379,3 +379,16 @@ fn what_misleads_the_eye_is_approved_as_it_is() {
     let same = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     assert_eq!(same(&screen::escaped(json)), same(json));
 }
+
+#[tokio::test]
+async fn in_a_pipeline_each_is_heard_in_turn_and_the_last_words_once() {
+    let says =
+        |name: &'static str, text: &'static str| ReActAgent::new(name, ScriptedModel::new([say(text)]));
+    let (amy, bob, cat) = (says("Amy", "one two"), says("Bob", "three"), says("Cat", "four"));
+    let both = crate::Fanout::new((&amy, &bob)).join(|_| Ok(Msg::assistant("both", "both spoke")));
+    let text = talk(crate::Sequential::new((&both, &cat)), &["go"], None).await;
+    for words in ["Amy: one two\n", "Bob: three\n", "Fanout: both spoke\n", "Cat: four\n"] {
+        assert_eq!(text.matches(words).count(), 1, "{words:?} in {text}");
+    }
+    assert!(!text.contains("works .."), "{text}");
+}

@@ -50,7 +50,7 @@ impl Flow for IfElse {
         &self.frame
     }
 
-    fn agents(&self) -> Vec<Arc<dyn Agent>> {
+    fn parts(&self) -> Vec<Arc<dyn Agent>> {
         vec![Arc::clone(&self.yes), Arc::clone(&self.no)]
     }
 
@@ -147,7 +147,7 @@ impl Flow for Switch {
         &self.frame
     }
 
-    fn agents(&self) -> Vec<Arc<dyn Agent>> {
+    fn parts(&self) -> Vec<Arc<dyn Agent>> {
         self.cases.iter().map(|(_, agent)| agent).chain(&self.default).cloned().collect()
     }
 

@@ -85,15 +85,12 @@ impl Fanout {
     pub fn all(&self, input: impl Into<Input>) -> BoxFuture<'static, Result<Vec<Result<Msg>>>> {
         let (this, input) = (self.clone(), input.into());
         Box::pin(async move {
-            let mut stage = Stage::unseen();
-            if let Some(time) = this.frame.deadline {
-                stage.cx = stage.cx.with_deadline(time);
-            }
+            let stage = Stage::unseen(&this.frame);
             this.replies(Asked::of(input).await?, stage).await
         })
     }
 
-    async fn replies(self, asked: Asked, stage: Stage) -> Result<Vec<Result<Msg>>> {
+    pub(super) async fn replies(self, asked: Asked, stage: Stage) -> Result<Vec<Result<Msg>>> {
         if self.agents.is_empty() {
             let message = "a fan-out without agents cannot reply: give it at least one";
             return Err(Error::new(ErrorKind::InvalidInput, message));
@@ -136,7 +133,7 @@ impl Flow for Fanout {
         &self.frame
     }
 
-    fn agents(&self) -> Vec<Arc<dyn Agent>> {
+    fn parts(&self) -> Vec<Arc<dyn Agent>> {
         self.agents.to_vec()
     }
 

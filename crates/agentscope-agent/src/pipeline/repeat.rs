@@ -50,7 +50,7 @@ impl Flow for ForLoop {
         &self.frame
     }
 
-    fn agents(&self) -> Vec<Arc<dyn Agent>> {
+    fn parts(&self) -> Vec<Arc<dyn Agent>> {
         vec![Arc::clone(&self.body)]
     }
 
@@ -142,7 +142,7 @@ impl Flow for WhileLoop {
         &self.frame
     }
 
-    fn agents(&self) -> Vec<Arc<dyn Agent>> {
+    fn parts(&self) -> Vec<Arc<dyn Agent>> {
         vec![Arc::clone(&self.body)]
     }
 

@@ -37,7 +37,7 @@ impl Flow for Sequential {
         &self.frame
     }
 
-    fn agents(&self) -> Vec<Arc<dyn Agent>> {
+    fn parts(&self) -> Vec<Arc<dyn Agent>> {
         self.agents.to_vec()
     }
 
