@@ -11,6 +11,7 @@ mod guards;
 mod hub;
 mod laws;
 mod output;
+mod pipelines;
 mod process;
 mod react;
 mod stdio;
