@@ -270,11 +270,11 @@ impl Hub {
     fn hearing(
         &self,
         msg: Arc<Msg>,
-        mut chosen: impl FnMut(&Member) -> bool,
+        chosen: impl FnMut(&Member) -> bool,
     ) -> impl Future<Output = Vec<HubFault>> + Send + 'static {
         let state = self.state();
         let members = Arc::clone(&state.members);
-        let chosen: Vec<bool> = members.iter().map(|member| chosen(member)).collect();
+        let chosen: Vec<bool> = members.iter().map(chosen).collect();
         let (patience, late_limit, log) = (state.patience, state.late_limit, Arc::clone(&self.log));
         async move {
             let mut faults = Vec::new();

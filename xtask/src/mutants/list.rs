@@ -2,6 +2,7 @@
 
 mod agent;
 mod core;
+mod hub;
 mod model;
 mod tool;
 
@@ -34,10 +35,18 @@ const TOOL: &[&str] = &["agentscope-tool"];
 
 /// All of them, those of one crate beside each other: cargo builds least that way.
 pub(super) fn all() -> Vec<&'static Mutant> {
-    [core::CONVERSATION, core::EVENTS, core::REQUESTS, agent::MUTANTS, tool::MUTANTS, model::MUTANTS]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        core::CONVERSATION,
+        core::EVENTS,
+        core::REQUESTS,
+        agent::MUTANTS,
+        hub::MUTANTS,
+        tool::MUTANTS,
+        model::MUTANTS,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[cfg(test)]

@@ -251,6 +251,10 @@ async fn an_interrupted_reply_is_heard_as_far_as_it_was_said_and_a_failed_one_no
     );
     assert_eq!(ears.texts(), [said.text()]);
     broken.reply("hi").await.unwrap_err();
+    let late_words = listener("Late", Duration::from_millis(20));
+    hub.add(&late_words).unwrap();
+    let error = late_words.reply("too late").deadline(Duration::from_millis(10)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
     let late = Interrupt::new();
     late.trigger(Reason::User(None));
     let silent = alice.reply("Again!").interrupt(&late).await.unwrap();

@@ -63,7 +63,7 @@ async fn a_deadline_at_any_millisecond_of_a_nest_is_an_error_and_leaves_nothing_
             0 => nest(&cast).reply("go").deadline(ms(at)).await,
             _ => nest(&cast).deadline(ms(at)).reply("go").await,
         };
-        let error = reply.expect_err(&place);
+        let Err(error) = reply else { panic!("{place} was none") };
         assert_eq!(error.kind(), ErrorKind::Timeout, "{place}: {error}");
         nothing_runs_on(&cast, &place).await;
     }
@@ -124,7 +124,7 @@ async fn a_function_of_a_pipeline_is_stopped_by_the_context_in_which_it_is_calle
             stop.trigger(Reason::User(None));
         };
         let (result, ()) = tokio::join!(work, stopping);
-        let error = result.expect_err("it was interrupted");
+        let error = result.unwrap_err();
         assert!(error.to_string().contains("interrupted"), "{error}");
         nothing_runs_on(&cast, &format!("a function interrupted at {at} ms")).await;
     }
