@@ -245,6 +245,17 @@ impl MsgHub {
     }
 }
 
+impl MsgHub {
+    /// Waits until `agent` has heard what was said so far: who speaks has to know it.
+    pub(crate) async fn caught_up(&self, agent: &dyn Agent) {
+        let Some(audience) = agent.audience() else { return };
+        let members = Arc::clone(&self.0.state().members);
+        if let Some(member) = members.iter().find(|member| *member.audience() == audience) {
+            member.caught_up().await;
+        }
+    }
+}
+
 impl std::fmt::Debug for MsgHub {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let members = Arc::clone(&self.0.state().members);

@@ -4,7 +4,7 @@ mod bad;
 mod cast;
 mod swept;
 
-use crate::support::speaker;
+use crate::support::{HardOfHearing, speaker};
 use agentscope_agent::{
     Debate, Fanout, ForLoop, GroupChat, Handoff, IfElse, MixtureOfAgents, Sequential, Switch, WhileLoop,
 };
@@ -177,6 +177,19 @@ async fn a_fanout_asks_no_more_at_the_same_time_than_it_may_and_keeps_the_order(
     assert_eq!(most.swap(0, Ordering::SeqCst), 1);
     Fanout::new(&agents).reply("go").await.unwrap();
     assert_eq!(most.load(Ordering::SeqCst), 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_hears_slowly_speaks_in_a_talk_when_it_has_heard_what_was_said() {
+    let counting = |name: &'static str| {
+        agent_fn(name, move |msgs: Vec<Arc<Msg>>, _| async move {
+            let heard: Vec<String> = msgs.iter().map(|msg| format!("{}: {}", msg.name, msg.text())).collect();
+            Ok(Msg::assistant(name, heard.join(", ")))
+        })
+    };
+    let slow = HardOfHearing(counting("Slow"), Duration::from_secs(5));
+    let talk = GroupChat::new((&counting("Quick"), &slow)).max_turns(2).all("Go!").await.unwrap();
+    assert_eq!(talk[1].text(), "user: Go!, Quick: user: Go!");
 }
 
 #[tokio::test]

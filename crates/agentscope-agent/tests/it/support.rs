@@ -171,6 +171,32 @@ impl Ears {
     }
 }
 
+/// The agent, which takes its time to hear.
+#[derive(Clone)]
+pub(crate) struct HardOfHearing(pub(crate) FnAgent, pub(crate) Duration);
+
+impl Agent for HardOfHearing {
+    fn card(&self) -> &AgentCard {
+        self.0.card()
+    }
+
+    fn call(&self, req: ReplyRequest, cx: Context) -> EventStream {
+        self.0.call(req, cx)
+    }
+
+    fn observe(&self, msgs: Vec<Arc<Msg>>) -> BoxFuture<'static, Result<()>> {
+        let (agent, time) = (self.0.clone(), self.1);
+        Box::pin(async move {
+            tokio::time::sleep(time).await;
+            agent.observe(msgs).await
+        })
+    }
+
+    fn audience(&self) -> Option<Audience> {
+        self.0.audience()
+    }
+}
+
 impl Agent for Ears {
     fn card(&self) -> &AgentCard {
         &self.card
