@@ -5,15 +5,23 @@ mod check;
 mod drive;
 mod equip;
 mod output;
+mod place;
 mod reason;
-mod repair;
 mod run;
 
-use crate::{AgentTool, schema::Validators};
+pub use place::ReActConfig;
+pub(crate) use place::millis;
+
+use crate::{
+    AgentTool,
+    answer::MODEL_TIMEOUT,
+    identity::{Identity, conversation},
+    onion::{self, Layers},
+    schema::Validators,
+};
 use agentscope_core::{
-    Agent, AgentCard, AgentId, AgentState, Audience, BoxFuture, ChatModel, Context, EventStream, Limits,
-    Mailbox, Middleware, ModelOptions, Msg, Name, Next, ReplyRequest, Result, SessionKey, StateStore, Tool,
-    Toolset,
+    Agent, AgentCard, Audience, BoxFuture, ChatModel, Context, EventStream, Mailbox, Middleware,
+    ModelOptions, Msg, Name, ReplyRequest, Result, Tool, Toolset,
 };
 use equip::Equipment;
 use std::{
@@ -29,9 +37,6 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// How long a tool may run that says nothing of it.
 const TOOL_TIMEOUT: Duration = Duration::from_secs(600);
-
-/// How long a model may say nothing.
-const MODEL_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// An agent that reasons and acts (ReAct): it asks a model, runs the tools that the model calls, and asks again with their
 /// results, until the model has said what it has to say.
@@ -61,27 +66,27 @@ const MODEL_TIMEOUT: Duration = Duration::from_secs(600);
 /// ```
 #[derive(Clone)]
 pub struct ReActAgent {
-    config: Arc<Config>,
-    mailbox: Mailbox,
+    pub(crate) config: Arc<Config>,
+    pub(crate) mailbox: Mailbox,
 }
 
 /// What all conversations of an agent share.
 #[derive(Clone)]
-struct Config {
-    card: AgentCard,
-    prompt: String,
-    model: Arc<dyn ChatModel>,
-    options: ModelOptions,
+pub(crate) struct Config {
+    pub(crate) identity: Identity,
+    pub(crate) prompt: String,
+    pub(crate) model: Arc<dyn ChatModel>,
+    pub(crate) options: ModelOptions,
     tools: Vec<Arc<dyn Tool>>,
     toolsets: Vec<Arc<dyn Toolset>>,
-    layers: Arc<[Arc<dyn Middleware>]>,
+    pub(crate) layers: Layers,
     allowed: Vec<Name>,
     max_iters: u32,
     grace: Duration,
     tool_timeout: Duration,
-    model_timeout: Duration,
-    limits: Limits,
-    store: Option<Arc<dyn StateStore>>,
+    pub(crate) model_timeout: Duration,
+    /// Whether it remembers what was said before it was asked.
+    pub(crate) use_memory: bool,
     validators: Arc<Validators>,
     /// Made once where nothing changes it: no toolset, no middleware.
     fixed: OnceLock<Arc<Equipment>>,
@@ -91,7 +96,7 @@ impl ReActAgent {
     /// An agent called `name` that thinks with `model`.
     pub fn new(name: impl Into<Name>, model: impl ChatModel) -> Self {
         let config = Config {
-            card: AgentCard::new(name),
+            identity: Identity::new(name),
             prompt: String::new(),
             model: Arc::new(model),
             options: ModelOptions::default(),
@@ -103,8 +108,7 @@ impl ReActAgent {
             grace: GRACE,
             tool_timeout: TOOL_TIMEOUT,
             model_timeout: MODEL_TIMEOUT,
-            limits: Limits::default(),
-            store: None,
+            use_memory: true,
             validators: Arc::default(),
             fixed: OnceLock::new(),
         };
@@ -115,18 +119,6 @@ impl ReActAgent {
     #[must_use]
     pub fn prompt(self, prompt: impl Into<String>) -> Self {
         self.with(|config| config.prompt = prompt.into())
-    }
-
-    /// What it is for, in a sentence: for other agents.
-    #[must_use]
-    pub fn describe(self, description: impl Into<String>) -> Self {
-        self.with(|config| config.card.description = description.into())
-    }
-
-    /// Its id, the same after a restart and on every node; a new one by default.
-    #[must_use]
-    pub fn id(self, id: impl Into<AgentId>) -> Self {
-        self.with(|config| config.card.id = id.into())
     }
 
     /// Gives it a tool. A tool that is not read-only asks before it runs, see [`allow`](Self::allow).
@@ -194,60 +186,15 @@ impl ReActAgent {
         self.with(|config| config.model_timeout = limit)
     }
 
-    /// How much each of its conversations may hold, and how long it waits for its store.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.mailbox = self.mailbox.limits(limits);
-        self.with(|config| config.limits = limits)
-    }
-
-    /// Keeps its conversations in `store`: each step is saved before the next one, and after a crash
-    /// [`agentscope_core::Input::Continue`] goes on where it was.
-    #[must_use]
-    pub fn store(self, store: impl StateStore) -> Self {
-        let key = self.mailbox.key().clone();
-        self.with(|config| config.store = Some(Arc::new(store))).session(key)
-    }
-
-    /// The same agent in the conversation `key`, which is kept in its store if it has one. The key's agent is this one's name
-    /// where it is empty.
-    ///
-    /// Keep what it gives for as long as the conversation is in use: without a store, a second call with the same key begins
-    /// another conversation; with one, two that work at the same time meet as [`agentscope_core::ErrorKind::Conflict`].
-    #[must_use]
-    pub fn session(&self, key: impl Into<SessionKey>) -> Self {
-        let mut key = key.into();
-        if key.agent.is_empty() {
-            key.agent = self.config.card.name.clone();
-        }
-        let mailbox = Mailbox::open_session(key, self.config.store.clone()).limits(self.config.limits);
-        Self { config: Arc::clone(&self.config), mailbox }
-    }
-
-    /// The same agent, going on from `state` in memory.
-    #[must_use]
-    pub fn resumed(&self, state: AgentState) -> Self {
-        Self { config: Arc::clone(&self.config), mailbox: Mailbox::resumed(state).limits(self.config.limits) }
-    }
-
-    /// Its state when no reply runs: what it needs to go on elsewhere, with [`resumed`](Self::resumed).
-    ///
-    /// # Errors
-    /// Where its store cannot be read.
-    pub async fn snapshot(&self) -> Result<AgentState> {
-        self.mailbox.snapshot().await
-    }
-
-    /// Its conversation.
-    pub fn mailbox(&self) -> &Mailbox {
-        &self.mailbox
-    }
-
-    fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
         let config = Arc::make_mut(&mut self.config);
         config.fixed = OnceLock::new();
         change(config);
         self
+    }
+
+    fn in_mailbox(&self, mailbox: Mailbox) -> Self {
+        Self { config: Arc::clone(&self.config), mailbox }
     }
 
     fn spawn(&self, req: ReplyRequest, cx: Context) -> EventStream {
@@ -259,26 +206,20 @@ impl ReActAgent {
     }
 }
 
+conversation!(ReActAgent, "agent");
+
 impl Agent for ReActAgent {
     fn card(&self) -> &AgentCard {
-        &self.config.card
+        &self.config.identity.card
     }
 
     fn call(&self, req: ReplyRequest, cx: Context) -> EventStream {
-        let cx = match cx.enter(&self.config.card.id, &self.mailbox.session()) {
+        let cx = match cx.enter(&self.config.identity.card.id, &self.mailbox.session()) {
             Ok(cx) => cx,
             Err(error) => return EventStream::fail(error),
         };
-        if self.config.layers.is_empty() {
-            return self.spawn(req, cx);
-        }
         let this = self.clone();
-        let onion = Next::new(
-            Arc::clone(&self.config.layers),
-            |layer, req, cx, next| layer.on_reply(req, cx, next),
-            move |req, cx| this.spawn(req, cx),
-        );
-        onion.run(req, cx)
+        onion::reply(&self.config.layers, req, cx, move |req, cx| this.spawn(req, cx))
     }
 
     fn observe(&self, msgs: Vec<Arc<Msg>>) -> BoxFuture<'static, Result<()>> {
@@ -287,14 +228,5 @@ impl Agent for ReActAgent {
 
     fn audience(&self) -> Option<Audience> {
         Some(self.mailbox.audience())
-    }
-}
-
-impl std::fmt::Debug for ReActAgent {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ReActAgent")
-            .field("card", &self.config.card)
-            .field("mailbox", &self.mailbox)
-            .finish_non_exhaustive()
     }
 }

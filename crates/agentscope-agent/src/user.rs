@@ -4,19 +4,25 @@ mod channel;
 mod form;
 mod input;
 #[cfg(feature = "console")]
+mod place;
+#[cfg(feature = "console")]
 mod terminal;
 
 pub use channel::{Questions, UserChannel, user_channel};
 pub use form::{Form, Prompt};
 pub use input::{Answer, Question, UserInput, user_fn};
 #[cfg(feature = "console")]
+pub use place::UserConfig;
+#[cfg(feature = "console")]
 pub use terminal::Terminal;
 
-use crate::schema::Validators;
+use crate::{
+    identity::{Identity, conversation},
+    schema::Validators,
+};
 use agentscope_core::{
-    Agent, AgentCard, AgentId, AgentState, Audience, BoxFuture, ContentBlock, Context, Error, ErrorKind,
-    EventKind, EventSink, EventStream, Finish, Limits, Mailbox, Media, Msg, Name, Opened, Queued,
-    ReplyRequest, Result, Role, SessionKey, StateStore, Turn,
+    Agent, AgentCard, Audience, BoxFuture, ContentBlock, Context, Error, ErrorKind, EventKind, EventSink,
+    EventStream, Finish, Mailbox, Media, Msg, Name, Opened, Queued, ReplyRequest, Result, Role, Turn,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -62,12 +68,13 @@ pub struct UserAgent {
 /// What all conversations of a person share.
 #[derive(Clone)]
 struct Config {
-    card: AgentCard,
+    identity: Identity,
     input: Arc<dyn UserInput>,
     tries: u32,
     local_files: bool,
-    limits: Limits,
-    store: Option<Arc<dyn StateStore>>,
+    /// They sit at the terminal of this program.
+    #[cfg(feature = "console")]
+    is_terminal: bool,
     validators: Arc<Validators>,
 }
 
@@ -75,12 +82,12 @@ impl UserAgent {
     /// A person called `name`, who is asked through `input`.
     pub fn new(name: impl Into<Name>, input: impl UserInput) -> Self {
         let config = Config {
-            card: AgentCard::new(name),
+            identity: Identity::new(name),
             input: Arc::new(input),
             tries: TRIES,
             local_files: false,
-            limits: Limits::default(),
-            store: None,
+            #[cfg(feature = "console")]
+            is_terminal: false,
             validators: Arc::default(),
         };
         Self { config: Arc::new(config), mailbox: Mailbox::new() }
@@ -102,19 +109,7 @@ impl UserAgent {
     /// ```
     #[cfg(feature = "console")]
     pub fn terminal(name: impl Into<Name>) -> Self {
-        Self::new(name, Terminal::stdio())
-    }
-
-    /// Who they are and what to ask them, in a sentence: for other agents.
-    #[must_use]
-    pub fn describe(self, description: impl Into<String>) -> Self {
-        self.with(|config| config.card.description = description.into())
-    }
-
-    /// Their id, the same after a restart and on every node; a new one by default.
-    #[must_use]
-    pub fn id(self, id: impl Into<AgentId>) -> Self {
-        self.with(|config| config.card.id = id.into())
+        Self::new(name, Terminal::stdio()).with(|config| config.is_terminal = true)
     }
 
     /// How often they are asked for structured output (20) before the reply fails with [`ErrorKind::Refused`]; at least once.
@@ -130,54 +125,13 @@ impl UserAgent {
         self.with(|config| config.local_files = true)
     }
 
-    /// How much each of their conversations may hold, and how long it waits for its store.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.mailbox = self.mailbox.limits(limits);
-        self.with(|config| config.limits = limits)
-    }
-
-    /// Keeps their conversations in `store`. After a crash, [`agentscope_core::Input::Continue`] asks again what was not
-    /// answered.
-    #[must_use]
-    pub fn store(self, store: impl StateStore) -> Self {
-        let key = self.mailbox.key().clone();
-        self.with(|config| config.store = Some(Arc::new(store))).session(key)
-    }
-
-    /// The same person in the conversation `key`, as [`ReActAgent::session`](crate::ReActAgent::session) has it.
-    #[must_use]
-    pub fn session(&self, key: impl Into<SessionKey>) -> Self {
-        let mut key = key.into();
-        if key.agent.is_empty() {
-            key.agent = self.config.card.name.clone();
-        }
-        let mailbox = Mailbox::open_session(key, self.config.store.clone()).limits(self.config.limits);
-        Self { config: Arc::clone(&self.config), mailbox }
-    }
-
-    /// The same person, going on from `state` in memory.
-    #[must_use]
-    pub fn resumed(&self, state: AgentState) -> Self {
-        Self { config: Arc::clone(&self.config), mailbox: Mailbox::resumed(state).limits(self.config.limits) }
-    }
-
-    /// The conversation when no reply runs.
-    ///
-    /// # Errors
-    /// Where its store cannot be read.
-    pub async fn snapshot(&self) -> Result<AgentState> {
-        self.mailbox.snapshot().await
-    }
-
-    /// The conversation.
-    pub fn mailbox(&self) -> &Mailbox {
-        &self.mailbox
-    }
-
     fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(Arc::make_mut(&mut self.config));
         self
+    }
+
+    fn in_mailbox(&self, mailbox: Mailbox) -> Self {
+        Self { config: Arc::clone(&self.config), mailbox }
     }
 
     async fn drive(self, queued: Queued, cx: Context, sink: EventSink) -> Result<()> {
@@ -185,11 +139,12 @@ impl UserAgent {
             let wrong = |wrong| Error::new(ErrorKind::InvalidInput, format!("structured output: {wrong}"));
             self.config.validators.ready(schema).map_err(wrong)?;
         }
-        let mut turn = match queued.role(Role::User).open(&self.config.card.name, 0, &cx, sink).await? {
-            Opened::Turn(turn) => turn,
-            Opened::Aborted(turn) => return turn.end(Finish::Interrupted, None).await,
-            Opened::Left => return Ok(()),
-        };
+        let mut turn =
+            match queued.role(Role::User).open(&self.config.identity.card.name, 0, &cx, sink).await? {
+                Opened::Turn(turn) => turn,
+                Opened::Aborted(turn) => return turn.end(Finish::Interrupted, None).await,
+                Opened::Left => return Ok(()),
+            };
         let answer = tokio::select! {
             biased;
             answer = self.ask(&turn, &cx) => Some(answer),
@@ -208,7 +163,7 @@ impl UserAgent {
 
     /// Asks until the answer fits.
     async fn ask(&self, turn: &Turn, cx: &Context) -> Result<Answer> {
-        let Config { card, input, tries, .. } = &*self.config;
+        let Config { identity: Identity { card, .. }, input, tries, .. } = &*self.config;
         let Some(open) = turn.open() else {
             return Err(Error::new(ErrorKind::Internal, "a turn without an open reply"));
         };
@@ -242,7 +197,7 @@ impl UserAgent {
         let mut heard = turn.heard();
         if turn.open().is_some_and(|open| open.epoch > 0) {
             let own = |msg: &Msg| {
-                msg.role == Role::User && msg.name == self.config.card.name && msg.finish.is_some()
+                msg.role == Role::User && msg.name == self.config.identity.card.name && msg.finish.is_some()
             };
             let msgs: Vec<_> = turn.state().messages().cloned().collect();
             let from = msgs.iter().rposition(|msg| own(msg)).map_or(0, |at| at + 1);
@@ -299,13 +254,15 @@ fn say(turn: &mut Turn, answer: Answer) {
     }
 }
 
+conversation!(UserAgent, "person");
+
 impl Agent for UserAgent {
     fn card(&self) -> &AgentCard {
-        &self.config.card
+        &self.config.identity.card
     }
 
     fn call(&self, req: ReplyRequest, cx: Context) -> EventStream {
-        match cx.enter(&self.config.card.id, &self.mailbox.session()) {
+        match cx.enter(&self.config.identity.card.id, &self.mailbox.session()) {
             Err(error) => EventStream::fail(error),
             Ok(cx) => {
                 let this = self.clone();
@@ -323,14 +280,5 @@ impl Agent for UserAgent {
 
     fn audience(&self) -> Option<Audience> {
         Some(self.mailbox.audience())
-    }
-}
-
-impl std::fmt::Debug for UserAgent {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UserAgent")
-            .field("card", &self.config.card)
-            .field("mailbox", &self.mailbox)
-            .finish_non_exhaustive()
     }
 }

@@ -76,6 +76,7 @@ pub enum ErrorKind {
 
 impl Error {
     /// An error of `kind`. The message is lower case, has no full stop and says what to do.
+    #[cold] // so that what makes errors lies apart from the code that runs
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Arc::new(Inner { kind, message: message.into(), retry_after: None, source: None }))
     }
@@ -93,6 +94,7 @@ impl Error {
     }
 
     /// Puts `what` and a colon before the message: what was attempted when this happened.
+    #[cold]
     #[must_use]
     pub fn context(self, what: impl fmt::Display) -> Self {
         let message = format!("{what}: {}", self.0.message);

@@ -22,6 +22,7 @@ mod timestamp;
 mod tokens;
 mod tool;
 
+pub mod config;
 pub mod testing;
 
 pub use agent::{
@@ -49,7 +50,7 @@ pub use model::{
     ChatModel, Currency, FinishReason, IntoAnswer, LongPrice, ModelCard, ModelDelta, ModelOptions,
     ModelRequest, ModelStream, Price, ToolChoice, Transcript, model_fn,
 };
-pub use place::{Host, Place};
+pub use place::{AgentTypes, Host, Place};
 pub use secret::Secret;
 pub use state::{
     AgentState, Change, Entry, InboxSeq, MemoryStore, OpenReply, SessionFilter, SessionKey, Slot, StateStore,

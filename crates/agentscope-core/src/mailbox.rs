@@ -16,6 +16,8 @@ use crate::{
     state::{AgentState, Change, InboxSeq, SessionKey, StateStore, Version, agent_of, session_of},
 };
 use futures_core::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::{
     collections::VecDeque,
     sync::{
@@ -35,7 +37,8 @@ const BUSY_RETRY: Duration = Duration::from_secs(1);
 /// let strict = Limits { waiting: 8, ..Limits::default() };
 /// assert_eq!((strict.waiting, strict.inbox), (8, 10_000));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Most replies that wait for their turn, the one whose turn it is included (1,024); one more is refused with
     /// [`ErrorKind::Unavailable`].

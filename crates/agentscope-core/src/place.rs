@@ -1,10 +1,16 @@
 //! Moving an agent: what has to be known of it to create it again elsewhere.
 
+mod types;
+
+pub use types::AgentTypes;
+
 use crate::{
     agent::Agent,
+    config::nearest,
     error::{Error, ErrorKind, Result},
+    image::ImageModel,
     middleware::Middleware,
-    model::ChatModel,
+    model::{ChatModel, ModelCard},
     secret::Secret,
     state::{AgentState, StateStore},
     tool::{Tool, Toolset},
@@ -83,9 +89,15 @@ pub trait Place: Agent + Sized {
 #[derive(Clone, Default)]
 pub struct Host(Arc<Offer>);
 
+/// Gives the model that a spec names.
+type Resolver<M> = Arc<dyn Fn(&str) -> Result<Arc<M>> + Send + Sync>;
+
 #[derive(Clone, Default)]
 struct Offer {
     models: BTreeMap<String, Arc<dyn ChatModel>>,
+    model_specs: Option<Resolver<dyn ChatModel>>,
+    image_models: BTreeMap<String, Arc<dyn ImageModel>>,
+    image_model_specs: Option<Resolver<dyn ImageModel>>,
     tools: BTreeMap<String, Arc<dyn Tool>>,
     toolsets: BTreeMap<String, Arc<dyn Toolset>>,
     middleware: BTreeMap<String, Arc<dyn Middleware>>,
@@ -99,11 +111,53 @@ impl Host {
         Self::default()
     }
 
-    /// Offers a model, by the name on its card.
+    /// Offers a model, by the name on its card, and by the spec if it has one.
     #[must_use]
     pub fn model(self, model: impl ChatModel) -> Self {
-        let name = model.card().name.to_string();
-        self.with(|offer| drop(offer.models.insert(name, Arc::new(model))))
+        let model: Arc<dyn ChatModel> = Arc::new(model);
+        self.with(|offer| {
+            for name in names_of(model.card()) {
+                offer.models.insert(name, Arc::clone(&model));
+            }
+        })
+    }
+
+    /// Makes models of specs such as `openai:gpt-4o`, for names that no model was offered by.
+    ///
+    /// ```
+    /// use agentscope_core::{ChatModel, Host, ModelCard, model_fn};
+    /// use std::sync::Arc;
+    ///
+    /// let host = Host::new().model_specs(|spec| Ok(Arc::new(model_fn(ModelCard::new(spec), |_| async { Ok("hello") }))));
+    /// assert_eq!(host.find_model("openai:gpt-4o")?.card().name, "openai:gpt-4o");
+    /// # Ok::<_, agentscope_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn model_specs(
+        self,
+        resolve: impl Fn(&str) -> Result<Arc<dyn ChatModel>> + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|offer| offer.model_specs = Some(Arc::new(resolve)))
+    }
+
+    /// Offers a model that draws, by the name on its card, and by the spec if it has one.
+    #[must_use]
+    pub fn image_model(self, model: impl ImageModel) -> Self {
+        let model: Arc<dyn ImageModel> = Arc::new(model);
+        self.with(|offer| {
+            for name in names_of(model.card()) {
+                offer.image_models.insert(name, Arc::clone(&model));
+            }
+        })
+    }
+
+    /// Makes models that draw of specs such as `openai:gpt-image-2`, for names that none was offered by.
+    #[must_use]
+    pub fn image_model_specs(
+        self,
+        resolve: impl Fn(&str) -> Result<Arc<dyn ImageModel>> + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|offer| offer.image_model_specs = Some(Arc::new(resolve)))
     }
 
     /// Offers a tool, by its name.
@@ -139,12 +193,20 @@ impl Host {
         self.with(|offer| offer.store = Some(Arc::new(store)))
     }
 
-    /// The model of this name.
+    /// The model of this name, or of this spec.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`], naming what there is.
+    /// [`ErrorKind::NotFound`], naming what there is; those of [`model_specs`](Self::model_specs).
     pub fn find_model(&self, name: &str) -> Result<Arc<dyn ChatModel>> {
-        find("model", &self.0.models, name)
+        find_or_make("model", &self.0.models, self.0.model_specs.as_ref(), name)
+    }
+
+    /// The model that draws of this name, or of this spec.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], naming what there is; those of [`image_model_specs`](Self::image_model_specs).
+    pub fn find_image_model(&self, name: &str) -> Result<Arc<dyn ImageModel>> {
+        find_or_make("image_model", &self.0.image_models, self.0.image_model_specs.as_ref(), name)
     }
 
     /// The tool of this name.
@@ -190,21 +252,46 @@ impl Host {
     }
 }
 
+fn names_of(card: &ModelCard) -> impl Iterator<Item = String> + use<> {
+    let spec = (!card.spec.is_empty() && *card.spec != *card.name).then(|| card.spec.clone());
+    [card.name.to_string()].into_iter().chain(spec)
+}
+
+fn find_or_make<M: ?Sized>(
+    what: &str,
+    offered: &BTreeMap<String, Arc<M>>,
+    resolve: Option<&Resolver<M>>,
+    name: &str,
+) -> Result<Arc<M>> {
+    match (offered.get(name), resolve) {
+        (Some(model), _) => Ok(Arc::clone(model)),
+        (None, Some(resolve)) => resolve(name),
+        (None, None) => find(what, offered, name),
+    }
+}
+
 fn find<T: Clone>(what: &str, offered: &BTreeMap<String, T>, name: &str) -> Result<T> {
     offered.get(name).cloned().ok_or_else(|| {
         let names: Vec<&str> = offered.keys().map(String::as_str).collect();
         let there = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        let hint = meant(name, names);
         let message = format!(
-            "there is no {what} `{name}` on this host, which has {there}: register it with `.{what}(..)`"
+            "there is no {what} `{name}` on this host{hint}, which has {there}: register it with `.{what}(..)`"
         );
         Error::new(ErrorKind::NotFound, message)
     })
+}
+
+/// ` (do you mean `..`?)`, where a name is nearly one of `names`.
+fn meant<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(name, names).map(|it| format!(" (do you mean `{it}`?)")).unwrap_or_default()
 }
 
 impl std::fmt::Debug for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Host")
             .field("models", &self.0.models.keys())
+            .field("image_models", &self.0.image_models.keys())
             .field("tools", &self.0.tools.keys())
             .field("toolsets", &self.0.toolsets.keys())
             .field("middleware", &self.0.middleware.keys())

@@ -32,23 +32,20 @@ impl Step {
     /// output that was asked for.
     pub fn of(state: &AgentState) -> Self {
         let Some(open) = &state.open else { return Self::End(Finish::Completed) };
-        let calls: Vec<&ToolCall> = open.msg.open_calls().collect();
-        if !calls.is_empty() {
-            let in_state = |wanted: &[CallState]| {
-                calls.iter().filter(|call| wanted.contains(&call.state)).map(|call| (*call).clone()).collect()
-            };
-            let steps: [(&[CallState], fn(Vec<ToolCall>) -> Step); 3] = [
-                (&[CallState::Started], Self::Recover),
-                (&[CallState::Pending], Self::Check),
-                (&[CallState::Allowed], Self::Act),
+        if open.msg.open_calls().next().is_some() {
+            let steps: [(CallState, fn(Vec<ToolCall>) -> Step); 3] = [
+                (CallState::Started, Self::Recover),
+                (CallState::Pending, Self::Check),
+                (CallState::Allowed, Self::Act),
             ];
             for (wanted, step) in steps {
-                let found: Vec<ToolCall> = in_state(wanted);
+                let found: Vec<ToolCall> =
+                    open.msg.open_calls().filter(|call| call.state == wanted).cloned().collect();
                 if !found.is_empty() {
                     return step(found);
                 }
             }
-            return Self::Wait(calls.into_iter().cloned().collect());
+            return Self::Wait(open.msg.open_calls().cloned().collect());
         }
         let wants_output = open.output_schema.is_some() && open.msg.output.is_none();
         if !wants_output && (open.output_schema.is_some() || has_spoken(&open.msg)) {

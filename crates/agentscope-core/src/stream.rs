@@ -66,7 +66,8 @@ impl EventStream {
     /// Runs a reply. `run` gets a sink for its events and a context whose interrupt is a child of `cx`'s. It is called when the
     /// reply starts, and its future runs in the task: what it does before it gives the future is done in the order of starting.
     ///
-    /// A deadline in `cx` triggers that interrupt with [`Reason::Deadline`] when it passes.
+    /// A deadline in `cx` triggers that interrupt with [`Reason::Deadline`] when it passes. When the interrupt is triggered, the
+    /// future is polled: it can look for that, and need not wait for it.
     pub fn spawn<F, Fut>(cx: Context, run: F) -> Self
     where
         F: FnOnce(EventSink, Context) -> Fut + Send + 'static,
@@ -84,7 +85,13 @@ impl EventStream {
             let mut reply = Box::pin(cx.scope(run(sink, cx.clone())));
             let task = async move {
                 let mut deadline = pin!(cx.deadline().map(tokio::time::sleep_until));
+                let mut stopped = pin!(cx.interrupt().triggered());
+                let mut is_awaited = false;
                 let result = poll_fn(|task| {
+                    // Once is enough: a task has the same waker all its life.
+                    if !std::mem::replace(&mut is_awaited, true) {
+                        let _ = stopped.as_mut().poll(task);
+                    }
                     if let Some(probe) = &probe {
                         probe.polled(cx.interrupt());
                     }

@@ -2,7 +2,6 @@
 
 mod api;
 mod build;
-mod document;
 #[cfg(feature = "image")]
 mod drawing;
 mod entry;
@@ -22,7 +21,7 @@ use crate::{
 use agentscope_core::Embedder;
 #[cfg(feature = "image")]
 use agentscope_core::ImageModel;
-use agentscope_core::{ChatModel, Error, ErrorKind, Result};
+use agentscope_core::{ChatModel, Error, ErrorKind, Result, config};
 use fields::{named as told, type_of};
 use serde_json::Value;
 use std::{collections::HashMap, fmt, path::Path, sync::Arc};
@@ -95,7 +94,7 @@ impl Configs {
     /// field).
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let value = document::read(path)?;
+        let value = config::read_json(path)?;
         Self::read(value, Some(path.display().to_string().into()))
     }
 
@@ -124,7 +123,7 @@ impl Configs {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] as those of [`load`](Self::load).
     pub fn from_json(text: &str) -> Result<Self> {
-        let value = document::parse(text.as_bytes());
+        let value = config::parse_json(text.as_bytes());
         Self::read(value.map_err(|error| error.context("the model configurations"))?, None)
     }
 

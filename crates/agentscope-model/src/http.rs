@@ -12,6 +12,7 @@ mod format;
 mod lines;
 mod media;
 mod model;
+mod patience;
 mod reader;
 mod service;
 mod sse;
@@ -25,7 +26,7 @@ pub(crate) use endpoint::with_path;
 pub(crate) use fault::Peer;
 #[cfg(any(feature = "embedding", feature = "image"))]
 pub(crate) use fault::compressed;
-pub(crate) use format::{Ask, Counting, Decode, Format, Framing, written};
+pub(crate) use format::{Ask, Counting, Decode, Format, Framing, not_written, written};
 pub(crate) use media::Inlined;
 #[cfg(any(feature = "embedding", feature = "image"))]
 pub(crate) use media::{FILE_LIMIT, Inline, read_file};

@@ -16,7 +16,9 @@ mod wire;
 mod cards;
 mod configs;
 mod keys;
-mod nearest;
+mod nearest {
+    pub(crate) use agentscope_core::config::nearest;
+}
 mod spec;
 
 // Around models: layers, what they cost, what they said.

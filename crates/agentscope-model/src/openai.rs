@@ -7,25 +7,28 @@ mod messages;
 mod models;
 mod part;
 mod provider;
+mod tools;
 mod wire;
 
 pub use provider::Provider;
 pub(crate) use {
     decode::Decoder,
-    encode::{Body, Tools},
+    encode::Body,
     messages::Messages,
     models::{takes_sampling, thinks},
     part::WireCall,
+    tools::Tools,
     wire::{Choice, Delta, InputDetails},
 };
 
 use crate::{
     conversation::Manners,
-    http::{Ask, Decode, Format, Peer, Service, Settings, http_chat_model, with_path, written},
+    http::{Ask, Decode, Format, Peer, Service, Settings, http_chat_model, with_path},
 };
 use agentscope_core::Result;
 use agentscope_net::Url;
 use std::sync::Arc;
+use tools::LastTools;
 
 http_chat_model! {
     /// A chat model behind an API that is compatible with OpenAI's: OpenAI itself, DashScope, DeepSeek, Moonshot, Ollama, vLLM,
@@ -76,7 +79,7 @@ impl OpenAIChatModel {
     pub fn of(provider: Provider, model: impl Into<String>) -> Self {
         let model = model.into();
         let sees = provider == Provider::OpenAi && sees(&model);
-        Self(Arc::new(Settings::new(Arc::new(Chat(provider)), model, |card| {
+        Self(Arc::new(Settings::new(Arc::new(Chat::of(provider)), model, |card| {
             card.output_schema = provider.ways().output_schema;
             if sees {
                 card.input_types = vec!["image/*".to_owned()];
@@ -94,32 +97,39 @@ pub(crate) fn sees(model: &str) -> bool {
 
 /// The wire format, as a provider speaks it.
 #[derive(Debug)]
-struct Chat(Provider);
+struct Chat {
+    provider: Provider,
+    tools: LastTools,
+}
 
 impl Chat {
+    fn of(provider: Provider) -> Self {
+        Self { provider, tools: LastTools::default() }
+    }
+
     fn body<'a>(&self, ask: &Ask<'a>) -> Body<'a> {
-        Body { ask: *ask, ways: self.0.ways(), is_other: self.0 == Provider::Other }
+        Body { ask: *ask, ways: self.provider.ways(), is_other: self.provider == Provider::Other }
     }
 }
 
 impl Format for Chat {
     fn service(&self) -> &'static Service {
-        &self.0.ways().service
+        &self.provider.ways().service
     }
 
     fn manners(&self) -> &'static Manners {
-        &self.0.ways().manners
+        &self.provider.ways().manners
     }
 
     fn address(&self, base: Url, model: &str, _: bool) -> Url {
-        if self.0 == Provider::Azure {
+        if self.provider == Provider::Azure {
             return azure::address(base, model, azure::version().as_deref());
         }
         with_path(base, "/chat/completions")
     }
 
     fn encode(&self, ask: &Ask<'_>) -> Result<Vec<u8>> {
-        written(ask, &self.body(ask))
+        self.body(ask).write(&self.tools)
     }
 
     fn decoder(&self, peer: Peer, ask: &Ask<'_>) -> Box<dyn Decode> {

@@ -6,7 +6,7 @@ mod circuit;
 mod circuit_breaker;
 mod concurrency;
 mod fallback;
-mod flow;
+pub(crate) mod flow;
 mod gate;
 mod hedge;
 mod line;

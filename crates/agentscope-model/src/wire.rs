@@ -9,7 +9,7 @@ mod strict;
 mod surrogates;
 
 pub(crate) use give::{Call, Give, UNSHOWN};
-pub(crate) use lenient::{Content, Count, Text, Words, flag, index, object, or_default, read};
+pub(crate) use lenient::{Content, Count, Text, Words, flag, index, list, object, or_default, read};
 pub(crate) use parameters::parameters;
 pub(crate) use shape::Shape;
 pub(crate) use sound::Sound;

@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "model")]
+mod init;
+
 pub use agentscope_agent::*;
 pub use agentscope_core::*;
 pub use agentscope_macros::tool;
@@ -8,6 +11,8 @@ pub use agentscope_macros::tool;
 pub use agentscope_model as model;
 /// Tools: toolkits with groups, running code and commands, reading and writing files.
 pub use agentscope_tool as tool;
+#[cfg(feature = "model")]
+pub use init::{host, init};
 
 /// All that most programs need: `use agentscope::prelude::*;`.
 pub mod prelude {
@@ -17,9 +22,10 @@ pub mod prelude {
     #[cfg(feature = "console")]
     pub use agentscope_agent::console;
     pub use agentscope_agent::{
-        AgentTool, Debate, Fanout, ForLoop, GroupChat, Handoff, IfElse, Judgment, MixtureOfAgents, MsgHub,
-        ReActAgent, Sequential, SpeakerPolicy, Switch, UserAgent, WhileLoop, debate, fanout, for_loop,
-        group_chat, handoff, if_else, mixture_of_agents, sequential, switch, transfer_to, while_loop,
+        AgentTool, Debate, DialogAgent, DictDialogAgent, Fanout, ForLoop, GroupChat, Handoff, IfElse,
+        Judgment, MixtureOfAgents, MsgHub, ReActAgent, Sequential, SpeakerPolicy, Switch, TextToImageAgent,
+        UserAgent, WhileLoop, debate, fanout, for_loop, group_chat, handoff, if_else, mixture_of_agents,
+        sequential, switch, transfer_to, while_loop,
     };
     pub use agentscope_core::{
         Agent, AgentExt, AgentState, Agents, BoxFuture, CallState, ChatModel, ContentBlock, Context,

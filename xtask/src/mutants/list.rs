@@ -3,6 +3,7 @@
 mod agent;
 mod core;
 mod hub;
+mod layers;
 mod model;
 mod tool;
 
@@ -43,6 +44,7 @@ pub(super) fn all() -> Vec<&'static Mutant> {
         hub::MUTANTS,
         tool::MUTANTS,
         model::MUTANTS,
+        layers::MUTANTS,
     ]
     .into_iter()
     .flatten()

@@ -16,7 +16,6 @@ use std::{
     error::Error as _,
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    pin::pin,
     sync::Arc,
     task::Poll,
     time::Duration,
@@ -66,12 +65,12 @@ impl Work {
             batch.into_iter().map(|(call, ready)| self.start(call, ready, &cx)).collect();
         drop(cx);
         let stop = self.cx.interrupt().clone();
-        let mut stopped = pin!(stop.triggered());
         let mut interrupted = false;
         let mut first = 0;
         while !runs.is_empty() {
             let (at, progress) = poll_fn(|task| {
-                if !interrupted && stopped.as_mut().poll(task).is_ready() {
+                // To be interrupted wakes this task.
+                if !interrupted && stop.is_triggered() {
                     interrupted = true;
                     runs.iter_mut().for_each(Run::interrupt);
                 }

@@ -1,6 +1,7 @@
 //! The loop: ask the state what comes next, do it, save it, until it is over.
 
 use super::{Config, ReActAgent, check::Ready, equip::Equipment};
+use crate::answer::Silence;
 use agentscope_core::{
     CallState, Change, CompactRequest, ContentBlock, Context, Error, ErrorKind, EventKind, EventSink, Finish,
     Next, Opened, Queued, Reason, Result, Step, ToolCall, Turn,
@@ -19,6 +20,7 @@ pub(super) struct Work {
     pub(super) equipment: Option<Arc<Equipment>>,
     /// Calls that were found ready since then, so that it is not done again before they run.
     pub(super) checked: Vec<(ToolCall, Ready)>,
+    pub(super) silence: Silence,
     compactions: u32,
 }
 
@@ -29,12 +31,14 @@ impl ReActAgent {
             let wrong = |wrong| Error::new(ErrorKind::InvalidInput, format!("structured output: {wrong}"));
             config.validators.ready(schema).map_err(wrong)?;
         }
-        let (turn, aborted) = match queued.open(&config.card.name, config.max_iters, &cx, sink).await? {
-            Opened::Turn(turn) => (turn, false),
-            Opened::Aborted(turn) => (turn, true),
-            Opened::Left => return Ok(()),
-        };
-        let mut work = Work { config, cx, turn, equipment: None, checked: Vec::new(), compactions: 0 };
+        let (turn, aborted) =
+            match queued.open(&config.identity.card.name, config.max_iters, &cx, sink).await? {
+                Opened::Turn(turn) => (turn, false),
+                Opened::Aborted(turn) => (turn, true),
+                Opened::Left => return Ok(()),
+            };
+        let (equipment, checked, silence) = (None, Vec::new(), Silence::default());
+        let mut work = Work { config, cx, turn, equipment, checked, silence, compactions: 0 };
         let outcome = if aborted { Ok(Finish::Interrupted) } else { work.steps().await };
         work.end(outcome).await
     }
@@ -89,6 +93,9 @@ impl Work {
             self.turn.close_calls();
             let text = format!("<system-hint>The user interrupted you: {note}</system-hint>");
             self.turn.emit(EventKind::Hint { text });
+        }
+        if !self.config.use_memory && finish != Finish::Waiting {
+            self.turn.forget();
         }
         self.turn.end(finish, error).await
     }

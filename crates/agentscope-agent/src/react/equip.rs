@@ -137,7 +137,7 @@ impl Config {
                 let message = format!(
                     "agent `{}` has a tool called `{FINISH_TOOL}`, which is the name of the tool by which a model gives structured \
                      output: rename it",
-                    self.card.name
+                    self.identity.card.name
                 );
                 return Err(Error::new(ErrorKind::InvalidInput, message));
             }
@@ -152,7 +152,7 @@ impl Config {
             if found.insert(Box::from(spec.name.as_str()), (tool, Arc::clone(&spec))).is_some() {
                 let message = format!(
                     "agent `{}` has two tools called `{}`: rename one, or give the agent only one of them",
-                    self.card.name, spec.name
+                    self.identity.card.name, spec.name
                 );
                 return Err(Error::new(ErrorKind::InvalidInput, message));
             }

@@ -1,7 +1,8 @@
 //! Structured output: by the model's own way where it has one, else by a tool that it has to call or, where it calls none, by
 //! words that are asked for.
 
-use super::{drive::Work, repair::repaired};
+use super::drive::Work;
+use crate::repair::repaired;
 use agentscope_core::{
     ContentBlock, EventKind, FINISH_TOOL, Result, ToolCall, ToolResult, ToolSpec, ToolState,
 };

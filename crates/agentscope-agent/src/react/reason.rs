@@ -5,18 +5,17 @@ use super::{
     equip::Equipment,
     output::{Way, ask_for_words, finish_tool, native_schema},
 };
+use crate::{
+    answer::{Asked, Blocks},
+    identity::is_own_reply,
+    onion,
+};
 use agentscope_core::{
-    CallId, CallState, ContentBlock, Context, Error, ErrorKind, EventKind, FINISH_TOOL, FinishReason, Map,
-    ModelDelta, ModelRequest, ModelStream, Msg, Next, Result, ToolCall, ToolChoice, ToolResult, ToolState,
-    Usage,
+    CallState, ContentBlock, Error, ErrorKind, EventKind, FINISH_TOOL, FinishReason, Map, ModelRequest, Msg,
+    Result, ToolCall, ToolChoice, ToolResult, ToolState, Turn,
 };
-use futures_util::StreamExt;
 use serde_json::Value;
-use std::{pin::pin, sync::Arc, time::Duration};
-use tokio::{
-    task::coop::consume_budget,
-    time::{Instant, sleep},
-};
+use std::sync::Arc;
 
 /// What the model is told whose rounds are used up.
 const SUM_UP: &str = "<system-hint>You have failed to generate response within the maximum iterations. Now respond directly by \
@@ -24,9 +23,6 @@ const SUM_UP: &str = "<system-hint>You have failed to generate response within t
 
 /// What the model is told whose answer was empty.
 const EMPTY: &str = "<system-hint>Your answer was empty. Answer the user, or call a tool.</system-hint>";
-
-/// Most calls of one identifier that are told apart by a number (8); further ones get another identifier.
-const MOST_ALIKE: usize = 8;
 
 impl Work {
     /// One call of the model. An interrupt ends it early and is no error.
@@ -47,7 +43,9 @@ impl Work {
             );
             messages.push(Arc::new(Msg::user(text)));
         }
-        messages.extend(state.said().cloned());
+        let name = &self.config.identity.card.name;
+        let remembers = |msg: &&Arc<Msg>| self.config.use_memory || !is_own_reply(msg, name);
+        messages.extend(state.said().filter(remembers).cloned());
         if sum_up {
             messages.push(Arc::new(Msg::user(SUM_UP)));
         }
@@ -55,13 +53,17 @@ impl Work {
             messages.push(Arc::new(Msg::user(ask_for_words(schema))));
         }
         let mut request = ModelRequest::new(messages);
-        request.speaker = self.config.card.name.clone();
+        request.speaker = self.config.identity.card.name.clone();
         request.options = self.config.options.clone();
         self.choose_tools(&mut request, &equipment, schema.as_ref(), sum_up);
 
         self.turn.emit(EventKind::ModelStart { model: self.config.model.card().name.clone() });
-        let answer = self.ask_model(request);
-        let finish_reason = match self.take_in(answer).await? {
+        let answer = onion::ask(&self.config.layers, &self.config.model, request, self.cx.clone());
+        let mut blocks = Blocks::after(&self.turn);
+        let put = |turn: &mut Turn, delta| blocks.put(turn, delta);
+        let (model, limit) = (&self.config.model.card().name, self.config.model_timeout);
+        let mut asked = Asked { model, limit, silence: &mut self.silence };
+        let finish_reason = match asked.take_in(answer, &mut self.turn, &self.cx, put).await? {
             Some(finish_reason) => finish_reason,
             None => return Ok(()), // interrupted
         };
@@ -94,88 +96,6 @@ impl Work {
                     if sum_up { ToolChoice::Tool(FINISH_TOOL.into()) } else { ToolChoice::Required };
             }
         }
-    }
-
-    fn ask_model(&self, request: ModelRequest) -> ModelStream {
-        if self.config.layers.is_empty() {
-            return self.config.model.call(request, self.cx.clone());
-        }
-        let model = Arc::clone(&self.config.model);
-        let onion = Next::new(
-            Arc::clone(&self.config.layers),
-            |layer, req, cx, next| layer.on_model(req, cx, next),
-            move |req, cx: Context| model.call(req, cx),
-        );
-        onion.run(request, self.cx.clone())
-    }
-
-    /// Why the answer ended; `None` if it was interrupted.
-    async fn take_in(&mut self, mut answer: ModelStream) -> Result<Option<FinishReason>> {
-        let stop = self.cx.interrupt().clone();
-        let mut stopped = pin!(stop.triggered());
-        let mut blocks = Blocks::new(self.turn.open().map_or(0, |open| open.msg.content.len()));
-        let mut usage: Option<Usage> = None;
-        let mut finish_reason = None;
-        let limit = self.config.model_timeout;
-        let mut silence = pin!(sleep(limit));
-        let mut last_word = Instant::now();
-        loop {
-            consume_budget().await; // a model that is never pending must not keep the others of this thread waiting
-            let delta = tokio::select! {
-                biased;
-                // To look for an interrupt costs less than to wait for one, and most pieces are there when they are asked for.
-                delta = answer.next(), if !stop.is_triggered() => match delta {
-                    Some(delta) => Some(delta?),
-                    None => break,
-                },
-                () = &mut stopped => None,
-                () = &mut silence => {
-                    if last_word.elapsed() >= limit {
-                        return Err(self.silent(limit));
-                    }
-                    silence.set(sleep(limit.saturating_sub(last_word.elapsed())));
-                    continue;
-                }
-            };
-            last_word = Instant::now();
-            match delta {
-                None => {
-                    let end = EventKind::ModelEnd { usage, finish_reason: FinishReason::Interrupted };
-                    self.turn.emit(end);
-                    return Ok(None);
-                }
-                Some(ModelDelta::Usage(spent)) => usage = Some(spent),
-                Some(ModelDelta::Finish { reason }) => finish_reason = Some(reason),
-                Some(delta) => {
-                    if let Some(event) = blocks.place(delta, |id| self.is_taken(id)) {
-                        self.turn.emit(event);
-                    }
-                }
-            }
-        }
-        let Some(finish_reason) = finish_reason else {
-            let message = format!(
-                "the answer of the model `{}` broke off: it ended without `ModelDelta::Finish`, so it is not known to be whole",
-                self.config.model.card().name
-            );
-            return Err(Error::new(ErrorKind::Protocol, message));
-        };
-        self.turn.emit(EventKind::ModelEnd { usage, finish_reason: finish_reason.clone() });
-        Ok(Some(finish_reason))
-    }
-
-    fn silent(&self, limit: Duration) -> Error {
-        let name = &self.config.model.card().name;
-        let message = format!(
-            "the model `{name}` said nothing for {} s: try again, or allow more by `.model_timeout(..)`",
-            limit.as_secs_f64()
-        );
-        Error::new(ErrorKind::Timeout, message)
-    }
-
-    /// Whether a call of this reply has this id already: some providers count anew in each answer.
-    fn is_taken(&self, id: &str) -> bool {
-        self.turn.open().is_some_and(|open| open.msg.calls().any(|call| *call.id == *id))
     }
 
     /// What follows from an answer that ended.
@@ -244,97 +164,5 @@ impl Work {
         let output = vec![ContentBlock::text(text)];
         let result = ToolResult::new(call.id.clone(), call.name.clone(), ToolState::Error, output);
         self.turn.emit(EventKind::ToolResult(result));
-    }
-}
-
-/// Where the blocks of an answer stand in the reply.
-struct Blocks {
-    next: u32,
-    known: Vec<Known>,
-}
-
-/// A block of an answer. A number that another kind of block has is a new block, because a model written by hand may number
-/// words and calls apart.
-struct Known {
-    kind: Kind,
-    /// Its number in the answer.
-    number: u32,
-    /// Its place in the reply.
-    place: u32,
-    /// The id, if it is a call.
-    id: CallId,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    Text,
-    Thinking,
-    Media,
-    Call,
-}
-
-impl Blocks {
-    fn new(content_len: usize) -> Self {
-        Self { next: u32::try_from(content_len).unwrap_or(u32::MAX), known: Vec::new() }
-    }
-
-    fn place(&mut self, delta: ModelDelta, is_taken: impl Fn(&str) -> bool) -> Option<EventKind> {
-        Some(match delta {
-            ModelDelta::Text { delta, .. } | ModelDelta::Thinking { delta, .. } if delta.is_empty() => {
-                return None;
-            }
-            ModelDelta::Text { block, delta } => {
-                EventKind::TextDelta { block: self.at(Kind::Text, block), delta }
-            }
-            ModelDelta::Thinking { block, delta } => {
-                EventKind::ThinkingDelta { block: self.at(Kind::Thinking, block), delta }
-            }
-            ModelDelta::Media { block, media_type, delta } => {
-                EventKind::MediaDelta { block: self.at(Kind::Media, block), media_type, delta }
-            }
-            ModelDelta::Extra { block, key, value } => {
-                let known = self.known.iter().rfind(|known| known.number == block)?;
-                EventKind::Extra { block: known.place, key, value }
-            }
-            ModelDelta::ToolCall { block, id, name, delta } => {
-                let (block, id) = self.call_at(block, id, is_taken);
-                EventKind::ToolCallDelta { block, id, name, delta }
-            }
-            _ => return None,
-        })
-    }
-
-    fn at(&mut self, kind: Kind, block: u32) -> u32 {
-        self.enter(kind, block, CallId::default).0
-    }
-
-    fn call_at(&mut self, block: u32, id: CallId, is_taken: impl Fn(&str) -> bool) -> (u32, CallId) {
-        self.enter(Kind::Call, block, || {
-            if id.is_empty() {
-                return CallId::random();
-            }
-            let mut unique = id.clone();
-            let mut count = 2;
-            while is_taken(&unique) {
-                if count > MOST_ALIKE {
-                    return CallId::random();
-                }
-                unique = CallId::from(format!("{id}_{count}"));
-                count += 1;
-            }
-            unique
-        })
-    }
-
-    /// Blocks mostly come one after the other: the last one is looked at first.
-    fn enter(&mut self, kind: Kind, number: u32, id: impl FnOnce() -> CallId) -> (u32, CallId) {
-        let is_it = |known: &&Known| (known.kind, known.number) == (kind, number);
-        if let Some(known) = self.known.iter().rfind(is_it) {
-            return (known.place, known.id.clone());
-        }
-        let (place, id) = (self.next, id());
-        self.next += 1;
-        self.known.push(Known { kind, number, place, id: id.clone() });
-        (place, id)
     }
 }

@@ -12,7 +12,7 @@ use std::{
     task::{self, Poll},
     time::Duration,
 };
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 /// Most bytes of words and media that a tool may put out in one run (16 MiB). A tool that is wrapped by a toolkit has a much lower limit,
 /// beyond which its output goes to a file; this one keeps a tool that does not end from filling the memory.
@@ -28,8 +28,9 @@ pub(super) struct Run {
     cx: Context,
     limit: Duration,
     grace: Duration,
-    /// Until it is told to stop, and then until it is dropped.
-    clock: Pin<Box<Sleep>>,
+    began: Instant,
+    /// Until it is told to stop, and then until it is dropped. Made for a tool that does not end at once.
+    clock: Option<Pin<Box<Sleep>>>,
     stopping: Option<Stopping>,
     /// How it ended, where that is yet to be told.
     ended: Option<Ended>,
@@ -67,7 +68,6 @@ impl Run {
         grace: Duration,
     ) -> Self {
         call.state = CallState::Started;
-        let clock = Box::pin(sleep(limit));
         Self {
             call,
             spec,
@@ -75,7 +75,8 @@ impl Run {
             cx,
             limit,
             grace,
-            clock,
+            began: Instant::now(),
+            clock: None,
             stopping: None,
             ended: None,
             output: Vec::new(),
@@ -92,7 +93,7 @@ impl Run {
 
     fn stop(&mut self, why: Stopping) {
         self.stopping = Some(why);
-        self.clock = Box::pin(sleep(self.grace));
+        self.clock = Some(Box::pin(sleep(self.grace)));
     }
 
     pub(super) fn poll(&mut self, task: &mut task::Context<'_>) -> Poll<Progress> {
@@ -116,7 +117,8 @@ impl Run {
             }
         }
         // Also of a tool that always has more.
-        if self.clock.poll_unpin(task).is_ready() {
+        let left = || self.limit.saturating_sub(self.began.elapsed());
+        if self.clock.get_or_insert_with(|| Box::pin(sleep(left()))).poll_unpin(task).is_ready() {
             if let Some(ended) = self.stopped() {
                 return self.end(chunks, ended);
             }

@@ -139,7 +139,7 @@ impl Decoder {
                 if let (Some(said), Some(delta)) = (&mut self.said, &mut choice.delta) {
                     said.cut(delta);
                 }
-                self.inner.choice(choice, out)?;
+                self.inner.choice(&mut choice, out)?;
             }
         }
         if let Some(usage) = usage {

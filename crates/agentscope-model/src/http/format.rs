@@ -2,7 +2,7 @@
 
 use super::{fault::Peer, media::Inlined, service::Service};
 use crate::{conversation::Manners, post_api::PostApi};
-use agentscope_core::{Error, Map, ModelCard, ModelDelta, ModelRequest, Result};
+use agentscope_core::{Error, ErrorKind, Map, ModelCard, ModelDelta, ModelRequest, Result};
 use agentscope_net::Url;
 use serde::ser::SerializeMap;
 use serde_json::Value;
@@ -32,7 +32,7 @@ pub(crate) trait Format: fmt::Debug + Send + Sync + 'static {
     /// Whether its own settings are such that a request can be sent.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](agentscope_core::ErrorKind) for what has to be corrected.
+    /// [`ErrorKind::InvalidInput`] for what has to be corrected.
     fn check(&self) -> Result<()> {
         Ok(())
     }
@@ -45,7 +45,7 @@ pub(crate) trait Format: fmt::Debug + Send + Sync + 'static {
     /// The body of a request.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](agentscope_core::ErrorKind) if there is nothing to answer.
+    /// [`ErrorKind::InvalidInput`] if there is nothing to answer.
     fn encode(&self, ask: &Ask<'_>) -> Result<Vec<u8>>;
 
     /// Whether it sends thoughts back with what seals them, which only who made them can check.
@@ -98,20 +98,20 @@ pub(crate) trait Decode: Send + Sync {
     /// A frame of a stream: the name of the event, empty where it has none, and its data.
     ///
     /// # Errors
-    /// What the server reports in the stream; [`ErrorKind::Protocol`](agentscope_core::ErrorKind) for what is no piece of an
+    /// What the server reports in the stream; [`ErrorKind::Protocol`] for what is no piece of an
     /// answer.
     fn frame(&mut self, event: &[u8], data: &[u8], out: &mut VecDeque<ModelDelta>) -> Result<()>;
 
     /// A whole answer that was not streamed.
     ///
     /// # Errors
-    /// What the server reports; [`ErrorKind::Protocol`](agentscope_core::ErrorKind) for what is no answer.
+    /// What the server reports; [`ErrorKind::Protocol`] for what is no answer.
     fn whole(&mut self, body: &[u8], out: &mut VecDeque<ModelDelta>) -> Result<()>;
 
     /// The stream has ended.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`](agentscope_core::ErrorKind) if the answer is not complete.
+    /// [`ErrorKind::Unavailable`] if the answer is not complete.
     fn end(&mut self, out: &mut VecDeque<ModelDelta>) -> Result<()>;
 
     /// Whether the model has said why it stopped; only the usage may still come.
@@ -222,13 +222,17 @@ fn merge(into: &mut Value, from: &Value) {
 /// The bytes of a body.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`](agentscope_core::ErrorKind) if it cannot be written.
+/// [`ErrorKind::InvalidInput`] if it cannot be written.
 pub(crate) fn written(ask: &Ask<'_>, body: &impl serde::Serialize) -> Result<Vec<u8>> {
-    use agentscope_core::ErrorKind;
     // Most messages are short; room for them spares most of the copies of a growing buffer.
-    let mut bytes = Vec::with_capacity(1024 + 256 * ask.req.messages.len());
-    serde_json::to_writer(&mut bytes, body).map_err(|error| {
-        Error::new(ErrorKind::InvalidInput, format!("the request cannot be written as JSON: {error}"))
-    })?;
+    let mut bytes = Vec::with_capacity(256 + 256 * ask.req.messages.len());
+    serde_json::to_writer(&mut bytes, body).map_err(not_written)?;
     Ok(bytes)
+}
+
+/// The error of a body that cannot be written.
+#[cold]
+pub(crate) fn not_written(error: serde_json::Error) -> Error {
+    let message = format!("the request cannot be written as JSON: {error}");
+    Error::new(ErrorKind::InvalidInput, message)
 }

@@ -48,7 +48,8 @@ impl Inlined {
                 if inlined.0.contains_key(url) {
                     continue;
                 }
-                let read = Inline::of(media, url).await.and_then(|inline| {
+                // Boxed, so that a request without files carries nothing of this.
+                let read = Box::pin(Inline::of(media, url)).await.and_then(|inline| {
                     let is_image = inline.media_type.starts_with("image/");
                     if is_image {
                         check_size(media, &inline.data, manners)?;

@@ -8,7 +8,7 @@ use crate::{
 };
 use agentscope_core::{CallId, Error, ErrorKind, FinishReason, ModelDelta, Name, Result, Usage};
 use serde_json::Value;
-use std::{borrow::Cow, collections::VecDeque};
+use std::{borrow::Cow, collections::VecDeque, mem::take};
 
 /// The field of a call in which Gemini signs its thoughts.
 pub(super) const EXTRA_CONTENT: &str = "extra_content";
@@ -89,7 +89,9 @@ impl Decode for Decoder {
             return Err(self.peer.no_answer("choices"));
         }
         for choice in &mut chunk.choices {
-            choice.delta = choice.message.take().or(choice.delta.take());
+            if let Some(message) = choice.message.take() {
+                choice.delta = Some(message);
+            }
         }
         self.take(chunk, body, out)?;
         self.done(out)
@@ -155,11 +157,11 @@ impl Decoder {
         read(data).map_err(|error| self.peer.no_chunk(data, &error))
     }
 
-    fn take(&mut self, chunk: Chunk<'_>, data: &[u8], out: &mut VecDeque<ModelDelta>) -> Result<()> {
+    fn take(&mut self, mut chunk: Chunk<'_>, data: &[u8], out: &mut VecDeque<ModelDelta>) -> Result<()> {
         if is_error(&chunk) {
             return Err(self.peer.in_band(data));
         }
-        for choice in chunk.choices {
+        for choice in &mut chunk.choices {
             // Several choices are several answers; only one was asked for.
             if choice.index.unwrap_or(0) == 0 {
                 self.choice(choice, out)?;
@@ -171,18 +173,31 @@ impl Decoder {
         Ok(())
     }
 
-    /// A piece of the answer.
-    pub(crate) fn choice(&mut self, choice: Choice<'_>, out: &mut VecDeque<ModelDelta>) -> Result<()> {
-        self.delta(choice.delta.or(choice.message).unwrap_or_default(), out);
-        if let Some(usage) = choice.usage {
+    /// A piece of the answer, whose texts are taken.
+    pub(crate) fn choice(&mut self, choice: &mut Choice<'_>, out: &mut VecDeque<ModelDelta>) -> Result<()> {
+        if let Some(delta) = choice.delta.as_mut().or(choice.message.as_mut()) {
+            self.delta(delta, out);
+        }
+        if let Some(usage) = choice.usage.take() {
             out.push_back(ModelDelta::Usage(usage.into()));
         }
-        if let Some(error) = choice.error.filter(|error| !is_nothing(error)) {
-            return Err(self.peer.reported(&error));
+        if let Some(error) = choice.error.as_ref().filter(|error| !is_nothing(error)) {
+            return Err(self.peer.reported(error));
         }
-        let reason = choice.finish_reason.as_deref().unwrap_or_default();
+        match choice.finish_reason.as_deref().unwrap_or_default() {
+            "" => Ok(()),
+            "stop" | "tool_calls" => {
+                self.finish.get_or_insert(FinishReason::Stop);
+                Ok(())
+            }
+            reason => self.finished(reason),
+        }
+    }
+
+    /// The rarer reasons, and those that are written otherwise.
+    #[cold]
+    fn finished(&mut self, reason: &str) -> Result<()> {
         match reason.to_ascii_lowercase().as_str() {
-            "" => {}
             "stop" | "tool_calls" | "function_call" | "eos" | "eos_token" | "stop_sequence" | "end_turn" => {
                 self.finish.get_or_insert(FinishReason::Stop);
             }
@@ -204,29 +219,32 @@ impl Decoder {
         Ok(())
     }
 
-    fn delta(&mut self, delta: Delta<'_>, out: &mut VecDeque<ModelDelta>) {
+    fn delta(&mut self, delta: &mut Delta<'_>, out: &mut VecDeque<ModelDelta>) {
         // Some servers fill both; they are the same then.
-        let thoughts =
-            if delta.reasoning_content.0.is_empty() { delta.reasoning.0 } else { delta.reasoning_content.0 };
-        for thoughts in [thoughts, delta.content.thoughts.into()] {
+        let thoughts = if delta.reasoning_content.0.is_empty() {
+            &mut delta.reasoning.0
+        } else {
+            &mut delta.reasoning_content.0
+        };
+        for thoughts in [owned(thoughts), take(&mut delta.content.thoughts)] {
             if !thoughts.is_empty() {
                 let block = self.thinking_block();
-                out.push_back(ModelDelta::Thinking { block, delta: thoughts.into_owned() });
+                out.push_back(ModelDelta::Thinking { block, delta: thoughts });
             }
         }
         if !delta.content.text.is_empty() {
             let block = self.text_block();
-            out.push_back(ModelDelta::Text { block, delta: delta.content.text.into_owned() });
+            out.push_back(ModelDelta::Text { block, delta: owned(&mut delta.content.text) });
         }
         if !delta.refusal.0.is_empty() {
             let block = self.text_block();
-            out.push_back(ModelDelta::Text { block, delta: delta.refusal.0.into_owned() });
+            out.push_back(ModelDelta::Text { block, delta: owned(&mut delta.refusal.0) });
             self.finish = Some(FinishReason::Other("refusal".into()));
         }
-        if let Some(audio) = delta.audio {
+        if let Some(mut audio) = delta.audio.take() {
             if !audio.transcript.0.is_empty() {
                 let block = self.text_block();
-                out.push_back(ModelDelta::Text { block, delta: audio.transcript.0.into_owned() });
+                out.push_back(ModelDelta::Text { block, delta: owned(&mut audio.transcript.0) });
             }
             if !audio.data.0.is_empty() {
                 let sound =
@@ -237,7 +255,7 @@ impl Decoder {
                 out.extend(sound.named(id.to_owned()));
             }
         }
-        for call in delta.tool_calls {
+        for call in take(&mut delta.tool_calls) {
             self.call(call, out);
         }
     }
@@ -272,7 +290,7 @@ impl Decoder {
             call.name = name.into();
             call.block = begin(&mut self.next);
             if !call.early.is_empty() {
-                arguments = (std::mem::take(&mut call.early) + &arguments).into();
+                arguments = (take(&mut call.early) + &arguments).into();
             }
         }
         if call.name.is_empty() {
@@ -333,6 +351,11 @@ impl Decoder {
         self.calls.push(call);
         self.calls.len() - 1
     }
+}
+
+/// The text of a field, which is taken out.
+fn owned(text: &mut Cow<'_, str>) -> String {
+    take(text).into_owned()
 }
 
 /// The number of a new block.

@@ -5,18 +5,18 @@ use super::{
     messages::Messages,
     models::{is_of_mistral, takes_sampling, takes_stop},
     provider::Ways,
+    tools::LastTools,
 };
 use crate::{
     conversation::IdForm,
-    http::Ask,
-    wire::{parameters, strict},
+    http::{Ask, not_written, written},
+    wire::strict,
 };
-use agentscope_core::{Name, Result, ToolChoice, ToolSpec};
+use agentscope_core::{Name, Result, ToolChoice};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
-use std::{borrow::Cow, sync::Arc};
 
-/// What a request becomes.
+/// What a request becomes, but for its tools.
 #[derive(Clone, Copy)]
 pub(crate) struct Body<'a> {
     pub(crate) ask: Ask<'a>,
@@ -46,9 +46,18 @@ impl Body<'_> {
         !self.ways.is_openai || takes_sampling(self.ask.model(), effort)
     }
 
-    fn tools(&self) -> &[Arc<ToolSpec>] {
+    /// The request as bytes. Its tools stand behind all else, because they are written once and not for each request.
+    pub(super) fn write(&self, tools: &LastTools) -> Result<Vec<u8>> {
+        let mut bytes = written(&self.ask, self)?;
         let req = self.ask.req;
-        if self.ways.chooses && req.tool_choice == ToolChoice::None { &[] } else { &req.tools }
+        let may_call = !self.ways.chooses || req.tool_choice != ToolChoice::None;
+        if may_call && !req.tools.is_empty() && self.ask.extra("tools").is_none() {
+            bytes.pop(); // the brace
+            bytes.extend_from_slice(if bytes.len() > 1 { b",\"tools\":" } else { b"\"tools\":" });
+            tools.write(&req.tools, &mut bytes).map_err(not_written)?;
+            bytes.push(b'}');
+        }
+        Ok(bytes)
     }
 
     fn tool_choice(&self) -> Option<Value> {
@@ -76,9 +85,6 @@ impl Serialize for Body<'_> {
         let mut map = serializer.serialize_map(None)?;
         ask.put(&mut map, "model", ask.model())?;
         ask.put(&mut map, "messages", &Messages(self))?;
-        if !self.tools().is_empty() {
-            ask.put(&mut map, "tools", &Tools(self.tools()))?;
-        }
         if let Some(choice) = self.tool_choice() {
             ask.put(&mut map, "tool_choice", &choice)?;
         }
@@ -92,12 +98,13 @@ impl Serialize for Body<'_> {
         if let Some(tokens) = options.max_tokens {
             ask.put(&mut map, ways.max_tokens, &tokens)?;
         }
-        let takes_sampling = self.takes_sampling();
-        if let Some(temperature) = options.temperature.filter(|_| takes_sampling) {
-            ask.put(&mut map, "temperature", &temperature)?;
-        }
-        if let Some(top_p) = options.top_p.filter(|_| takes_sampling) {
-            ask.put(&mut map, "top_p", &top_p)?;
+        if (options.temperature, options.top_p) != (None, None) && self.takes_sampling() {
+            if let Some(temperature) = options.temperature {
+                ask.put(&mut map, "temperature", &temperature)?;
+            }
+            if let Some(top_p) = options.top_p {
+                ask.put(&mut map, "top_p", &top_p)?;
+            }
         }
         if !options.stop.is_empty() && (!ways.is_openai || takes_stop(ask.model())) {
             ask.put(&mut map, "stop", &options.stop)?;
@@ -107,39 +114,14 @@ impl Serialize for Body<'_> {
         }
         if ask.stream {
             ask.put(&mut map, "stream", &true)?;
-            ask.put(&mut map, "stream_options", &json!({"include_usage": true}))?;
+            ask.put(&mut map, "stream_options", &StreamOptions { include_usage: true })?;
         }
         ask.put_extras(&mut map)?;
         map.end()
     }
 }
 
-pub(crate) struct Tools<'a>(pub(crate) &'a [Arc<ToolSpec>]);
-
-impl Serialize for Tools<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|spec| WireTool {
-            kind: "function",
-            function: Function {
-                name: &spec.name,
-                description: &spec.description,
-                parameters: parameters(&spec.input_schema),
-            },
-        }))
-    }
-}
-
 #[derive(Serialize)]
-struct WireTool<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    function: Function<'a>,
-}
-
-#[derive(Serialize)]
-struct Function<'a> {
-    name: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    description: &'a str,
-    parameters: Cow<'a, Value>,
+struct StreamOptions {
+    include_usage: bool,
 }

@@ -72,6 +72,9 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
         content: Content<'a>,
     ) -> Result<(), S::Error> {
         let content = match content {
+            Content::Blocks([ContentBlock::Text { text, .. }]) if !text.is_empty() => {
+                self.words(text.as_str())
+            }
             Content::Blocks(blocks) if !self.body.ways.names_and_parts && is_plain(blocks) => plain(blocks),
             content => WireContent::of(self.body, content.into_parts(&self.body.ask)),
         };
@@ -81,10 +84,14 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
 
     fn assistant(&mut self, name: Option<&'a str>, blocks: &'a [ContentBlock]) -> Result<(), S::Error> {
         let ways = self.body.ways;
-        let content = if ways.names_and_parts {
-            WireContent::of(self.body, blocks.iter().filter_map(Part::own).collect())
-        } else {
-            plain(blocks)
+        let mut own = blocks.iter().filter_map(Part::own);
+        let content = match (own.next(), own.next()) {
+            (None, _) => WireContent::None,
+            (Some(Part::Text(text)), None) => self.words(text),
+            _ if ways.names_and_parts => {
+                WireContent::of(self.body, blocks.iter().filter_map(Part::own).collect())
+            }
+            _ => plain(blocks),
         };
         let mut wire = Wire { role: "assistant", name: self.name(name), content, ..Wire::default() };
         // Some of those with a name refuse fields that they do not know.
@@ -116,6 +123,12 @@ impl<'a, S: SerializeSeq> Writer<'a, S> {
         self.seq.serialize_element(wire)
     }
 
+    /// One text and nothing else.
+    fn words(&self, text: impl Into<Cow<'a, str>>) -> WireContent<'a> {
+        let words = if self.body.ways.names_and_parts { WireContent::Part } else { WireContent::Text };
+        words(text.into())
+    }
+
     fn name(&self, name: Option<&'a str>) -> Option<Cow<'a, str>> {
         name.filter(|_| self.body.ways.names_and_parts).and_then(participant)
     }
@@ -141,7 +154,8 @@ fn participant(name: &str) -> Option<Cow<'_, str>> {
     if name.is_empty() {
         return None;
     }
-    if name.len() <= 64 && name.chars().all(fits) {
+    let is_word = name.bytes().all(|it| it.is_ascii_alphanumeric()); // as most are
+    if name.len() <= 64 && (is_word || name.chars().all(fits)) {
         return Some(Cow::Borrowed(name));
     }
     Some(name.chars().take(64).map(|it| if fits(it) { it } else { '_' }).collect())

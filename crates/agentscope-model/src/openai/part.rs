@@ -33,6 +33,8 @@ pub(crate) enum WireContent<'a> {
     #[default]
     None,
     Text(Cow<'a, str>),
+    /// A text that is the only part.
+    Part(Cow<'a, str>),
     Parts(Vec<WirePart<'a>>),
 }
 
@@ -59,6 +61,7 @@ impl Serialize for WireContent<'_> {
         match self {
             Self::None => serializer.serialize_none(),
             Self::Text(text) => serializer.serialize_str(text),
+            Self::Part(text) => [WireText::of(text)].serialize(serializer),
             Self::Parts(parts) => serializer.collect_seq(parts),
         }
     }
@@ -128,16 +131,23 @@ fn sound_format(media_type: &str) -> &'static str {
     }
 }
 
+#[derive(Serialize)]
+struct WireText<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    text: &'a str,
+}
+
+impl<'a> WireText<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { kind: "text", text }
+    }
+}
+
 impl Serialize for WirePart<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Text<'a> {
-            #[serde(rename = "type")]
-            kind: &'static str,
-            text: &'a str,
-        }
         match self {
-            Self::Text(text) => Text { kind: "text", text }.serialize(serializer),
+            Self::Text(text) => WireText::of(text).serialize(serializer),
             Self::Image(url) => json!({"type": "image_url", "image_url": {"url": url}}).serialize(serializer),
             Self::Audio { data, format } => {
                 json!({"type": "input_audio", "input_audio": {"data": data, "format": format}})

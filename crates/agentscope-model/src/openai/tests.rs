@@ -22,11 +22,11 @@ fn body(req: &ModelRequest, provider: Provider) -> Value {
 
 /// The same for a model that sees.
 fn seeing(req: &ModelRequest, provider: Provider) -> Value {
-    encoded_seeing(&Chat(provider), req).unwrap()
+    encoded_seeing(&Chat::of(provider), req).unwrap()
 }
 
 fn encode(req: &ModelRequest, provider: Provider, change: impl FnOnce(&mut Ask<'_>)) -> Value {
-    encoded(&Chat(provider), req, change).unwrap()
+    encoded(&Chat::of(provider), req, change).unwrap()
 }
 
 fn messages(req: &ModelRequest, provider: Provider) -> Value {
@@ -301,7 +301,7 @@ fn zhipu_chooses_by_itself_whether_to_call_a_tool() {
 #[test]
 fn a_request_without_words_is_refused() {
     let req = asked([Msg::new("user", Role::User, vec![])]);
-    let error = encoded(&Chat(Provider::Other), &req, |_| {}).unwrap_err();
+    let error = encoded(&Chat::of(Provider::Other), &req, |_| {}).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(error.message().contains("no message with words"), "{error}");
 }

@@ -1,6 +1,6 @@
 //! What servers send: a chunk of a stream, or a whole answer.
 
-use crate::wire::{Content, Count, Text, Words, index, object, or_default};
+use crate::wire::{Content, Count, Text, Words, index, list, object, or_default};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Chunk<'a> {
-    #[serde(borrow, deserialize_with = "or_default")]
+    #[serde(borrow, deserialize_with = "list")]
     pub(crate) choices: Vec<Choice<'a>>,
     #[serde(deserialize_with = "object")]
     pub(crate) usage: Option<WireUsage>,
@@ -62,7 +62,7 @@ pub(crate) struct Delta<'a> {
     pub(crate) reasoning: Words<'a>,
     #[serde(borrow)]
     pub(crate) refusal: Words<'a>,
-    #[serde(borrow, deserialize_with = "or_default")]
+    #[serde(borrow, deserialize_with = "list")]
     pub(crate) tool_calls: Vec<CallDelta<'a>>,
     #[serde(borrow)]
     pub(crate) audio: Option<AudioDelta<'a>>,

@@ -9,10 +9,13 @@ mod store;
 pub use directory::DirectoryAnswers;
 pub use store::{AnswerStore, MemoryAnswers};
 
-use super::{flow::Flow, passes_on};
+use super::{
+    flow::{Flow, may_leave},
+    passes_on,
+};
 use agentscope_core::{
-    BoxFuture, ChatModel, Context, Error, ErrorKind, FinishReason, ModelDelta, ModelRequest, ModelStream,
-    Result, Stream,
+    BoxFuture, ChatModel, Context, Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Result, Stream,
+    Usage,
 };
 use flight::{Flights, Landed, Lead, Part};
 use record::{Record, decode};
@@ -110,7 +113,7 @@ impl AnswerCache {
         let key = key::key(&req, model.card(), &self.namespace).unwrap_or_default();
         let Some(key) = key else {
             self.misses.fetch_add(1, Relaxed);
-            return Entered::Asks(Asking { flow: Flow::new(model.call(req, cx)), keeper: None });
+            return Entered::Asks(Flow::new(model.call(req, cx)));
         };
         let lead = loop {
             if self.wait.is_zero() {
@@ -141,7 +144,7 @@ impl AnswerCache {
         let max_answer = self.max_answer;
         let to = Box::new(Place { cache: self, key, lead });
         let keeper = Keeper { record: Record::default(), max_answer, to };
-        Entered::Asks(Asking { flow, keeper: Some(keeper) })
+        Entered::Asks(flow.kept(keeper))
     }
 
     fn wait_within(&self, cx: &Context) -> Duration {
@@ -177,17 +180,12 @@ struct Found {
 
 enum Entered {
     Has(Vec<ModelDelta>),
-    Asks(Asking),
+    Asks(Flow),
     Fails(Error),
 }
 
-struct Asking {
-    flow: Flow,
-    keeper: Option<Keeper>,
-}
-
 /// Takes down an answer, to be kept when it is whole.
-struct Keeper {
+pub(super) struct Keeper {
     record: Record,
     max_answer: usize,
     to: Box<Place>,
@@ -254,86 +252,53 @@ impl<M: ChatModel> ChatModel for Cached<M> {
 enum Answer {
     Enter(BoxFuture<'static, Entered>),
     Replay(vec::IntoIter<ModelDelta>),
-    Flow(Asking),
-    /// The answer is whole and is being kept; then its end is told. Whoever has the end may go.
-    Save(BoxFuture<'static, ()>, ModelDelta, Flow),
-    Over,
+    Flow(Flow),
 }
 
 impl Stream for Answer {
     type Item = Result<ModelDelta>;
 
     fn poll_next(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Self::Item>> {
+        let may_leave = may_leave(&*self);
         let this = &mut *self;
         loop {
-            match this {
-                Self::Flow(asking) => {
-                    let piece = asking.flow.poll(task);
-                    let finish = match &piece {
-                        Poll::Pending => return piece,
-                        Poll::Ready(Some(Ok(finish @ ModelDelta::Finish { reason }))) => {
-                            Some(finish).filter(|_| *reason == FinishReason::Stop)
-                        }
-                        Poll::Ready(Some(Ok(delta))) => {
-                            if let Some(keeper) = &mut asking.keeper
-                                && keeper.record.add(delta) > keeper.max_answer
-                            {
-                                keeper.fail();
-                                asking.keeper = None;
-                            }
-                            return piece;
-                        }
-                        Poll::Ready(None | Some(Err(_))) => None,
-                    };
-                    match (finish, asking.keeper.take()) {
-                        (Some(finish), Some(keeper)) => {
-                            let finish = finish.clone();
-                            if let Self::Flow(asking) = std::mem::replace(this, Self::Over) {
-                                *this = Self::Save(Box::pin(keeper.keep()), finish, asking.flow);
-                            }
-                            continue;
-                        }
-                        (_, Some(keeper)) => keeper.fail(),
-                        (_, None) => {}
-                    }
-                    if !matches!(piece, Poll::Ready(Some(Ok(_)))) {
-                        *this = Self::Over;
-                    }
+            *this = match this {
+                Self::Flow(flow) => {
+                    let piece = flow.poll(task);
+                    flow.leave(may_leave, &piece);
                     return piece;
                 }
                 Self::Replay(deltas) => return Poll::Ready(deltas.next().map(Ok)),
-                Self::Enter(entering) => {
-                    *this = match ready!(entering.as_mut().poll(task)) {
-                        Entered::Has(deltas) => Self::Replay(deltas.into_iter()),
-                        Entered::Asks(asking) => Self::Flow(asking),
-                        Entered::Fails(error) => {
-                            *this = Self::Over;
-                            return Poll::Ready(Some(Err(error)));
-                        }
-                    };
-                }
-                Self::Save(saving, ..) => {
-                    ready!(saving.as_mut().poll(task));
-                    if let Self::Save(_, finish, flow) = std::mem::replace(this, Self::Over) {
-                        *this = Self::Flow(Asking { flow, keeper: None });
-                        return Poll::Ready(Some(Ok(finish)));
-                    }
-                }
-                Self::Over => return Poll::Ready(None),
-            }
+                Self::Enter(entering) => match ready!(entering.as_mut().poll(task)) {
+                    Entered::Has(deltas) => Self::Replay(deltas.into_iter()),
+                    Entered::Asks(flow) => Self::Flow(flow),
+                    Entered::Fails(error) => Self::Flow(Flow::failed(error, Usage::default())),
+                },
+            };
         }
     }
 }
 
 impl Keeper {
-    fn fail(&self) {
+    /// Takes down a piece. False, when the answer is too large to be kept.
+    pub(super) fn takes(&mut self, delta: &ModelDelta) -> bool {
+        let fits = self.record.add(delta) <= self.max_answer;
+        if !fits {
+            self.fail();
+        }
+        fits
+    }
+
+    /// There is no answer to be kept.
+    pub(super) fn fail(&self) {
         if let Some(lead) = &self.to.lead {
             lead.fail();
         }
     }
 
-    async fn keep(self) {
-        let Self { record, to, .. } = self;
+    /// Keeps the answer, which is whole.
+    pub(super) async fn keep(self: Box<Self>) {
+        let Self { record, to, .. } = *self;
         match (record.encode(), &to.lead) {
             (Ok(answer), lead) => {
                 if let Some(lead) = lead {

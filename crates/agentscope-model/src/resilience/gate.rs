@@ -85,7 +85,7 @@ impl<P: Pass> Stays for Passes<P> {
         self.0.see(delta);
     }
 
-    fn end(&mut self, error: &mut Option<Error>, _: &mut Option<Usage>) {
+    fn end(&mut self, error: &mut Option<Error>, _: &mut Option<Usage>, _: u64) {
         match error {
             Some(error) => self.0.failed(error),
             None => self.0.ended(),

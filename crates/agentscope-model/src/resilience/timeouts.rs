@@ -1,4 +1,7 @@
-use super::{flow::Flow, passes_on, tried};
+use super::{
+    flow::{Flow, may_leave},
+    passes_on, tried,
+};
 use agentscope_core::{
     ChatModel, Context, Error, ErrorKind, ModelDelta, ModelRequest, ModelStream, Result, Stream,
 };
@@ -111,25 +114,28 @@ impl<M: ChatModel> ChatModel for Timeouts<M> {
     fn call(&self, req: ModelRequest, cx: Context) -> ModelStream {
         let stream = self.model.call(req, cx.clone());
         let model = Arc::clone(&self.model) as Arc<dyn ChatModel>;
-        Box::pin(Timed {
-            flow: Some(Flow::new(stream)),
-            moved: false,
-            began: false,
-            finished: false,
-            alarm: None,
-            clock: Box::new(Clock { model, cx, limits: self.limits, end: None, silent: None }),
-        })
+        Box::pin(Timed(Flow::new(stream).timed(Timer::new(model, cx, self.limits))))
     }
 }
 
-/// What is looked at for each piece comes first and is small.
-struct Timed {
-    /// None when it is over.
-    flow: Option<Flow>,
+struct Timed(Flow);
+
+impl Stream for Timed {
+    type Item = Result<ModelDelta>;
+
+    fn poll_next(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Self::Item>> {
+        let may_leave = may_leave(&*self);
+        let piece = self.0.poll(task);
+        self.0.leave(may_leave, &piece);
+        piece
+    }
+}
+
+/// Says when an answer takes too long. What is looked at for each piece comes first and is small.
+pub(super) struct Timer {
     /// It gave something since the clock was read.
     moved: bool,
     began: bool,
-    finished: bool,
     /// From when it is first waited for: what rings, and whom that wakes.
     alarm: Option<(Pin<Box<Sleep>>, Waker)>,
     clock: Box<Clock>,
@@ -143,35 +149,27 @@ struct Clock {
     end: Option<Instant>,
     /// Since when it is silent, as far as is known; None before it is waited for.
     silent: Option<Instant>,
+    finished: bool,
 }
 
-impl Stream for Timed {
-    type Item = Result<ModelDelta>;
-
-    fn poll_next(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        let Some(flow) = &mut this.flow else { return Poll::Ready(None) };
-        let piece = flow.poll(task);
-        match &piece {
-            Poll::Ready(Some(Ok(delta))) => {
-                this.moved = true;
-                this.finished |= matches!(delta, ModelDelta::Finish { .. });
-            }
-            Poll::Ready(_) => this.flow = None,
-            Poll::Pending if this.is_late(task) => {
-                this.flow = None;
-                // The model has said that it is done: its end need not be waited for.
-                return Poll::Ready((!this.finished).then(|| Err(this.late())));
-            }
-            Poll::Pending => {}
-        }
-        piece
+impl Timer {
+    fn new(model: Arc<dyn ChatModel>, cx: Context, limits: TimeLimits) -> Self {
+        let clock = Clock { model, cx, limits, end: None, silent: None, finished: false };
+        Self { moved: false, began: false, alarm: None, clock: Box::new(clock) }
     }
-}
 
-impl Timed {
+    /// Something has come.
+    pub(super) fn moved(&mut self) {
+        self.moved = true;
+    }
+
+    /// The model has said that it is done.
+    pub(super) fn finished(&mut self) {
+        self.clock.finished = true;
+    }
+
     /// Whether it has taken too long; if not, the task is woken when that is to be looked at again.
-    fn is_late(&mut self, task: &mut Task<'_>) -> bool {
+    pub(super) fn is_late(&mut self, task: &mut Task<'_>) -> bool {
         let starts = self.moved && !self.began;
         // It is left to ring, if it wakes the one who waits.
         match &self.alarm {
@@ -211,13 +209,16 @@ impl Timed {
         }
     }
 
-    fn late(&self) -> Error {
-        let Clock { model, cx, limits, end, .. } = &*self.clock;
+    /// What is to be said when it is late: nothing of an answer that is done, whose end need not be waited for.
+    pub(super) fn error(&self) -> Option<Error> {
+        let Clock { model, cx, limits, end, finished, .. } = &*self.clock;
+        if *finished {
+            return None;
+        }
         let name = &model.card().name;
         if cx.time_left().is_some_and(|left| left.is_zero()) {
-            return tried::out_of_time(format!(
-                "the deadline passed before `{name}` was done: allow more time"
-            ));
+            let message = format!("the deadline passed before `{name}` was done: allow more time");
+            return Some(tried::out_of_time(message));
         }
         let total = end.is_some_and(|end| end <= Instant::now());
         let message = match (total, self.began) {
@@ -225,7 +226,7 @@ impl Timed {
             (false, true) => told(name, "said nothing more", "for", limits.gap, "gap"),
             (false, false) => told(name, "did not begin to answer", "for", limits.first_byte, "first_byte"),
         };
-        Error::new(ErrorKind::Timeout, message)
+        Some(Error::new(ErrorKind::Timeout, message))
     }
 }
 

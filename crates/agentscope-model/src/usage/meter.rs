@@ -4,16 +4,12 @@ use super::{
     Monitor,
     ledger::{Caller, Spent, Ticket},
 };
+use crate::resilience::flow::{Flow, Stays, may_leave};
 use agentscope_core::{
-    BoxFuture, ChatModel, Context, ErrorKind, ModelCard, ModelDelta, ModelRequest, ModelStream, Name, Price,
-    Result, Usage,
+    BoxFuture, ChatModel, Context, Error, ErrorKind, ModelCard, ModelDelta, ModelRequest, ModelStream, Name,
+    Price, Result, Stream, Usage,
 };
-use futures_core::Stream;
-use std::{
-    fmt,
-    pin::Pin,
-    task::{Poll, ready},
-};
+use std::{fmt, pin::Pin, task::Poll};
 
 /// Bytes of an answer that are taken for a token where the provider does not count.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -67,19 +63,18 @@ impl<M: ChatModel> ChatModel for Metered<M> {
             (true, Some(innermost)) => Name::from(innermost.agent.as_str()),
             _ => req.speaker.clone(),
         };
-        Box::pin(Answer {
+        let meter = Meter {
             caller: Caller { model: card.name.clone(), agent, session: session.unwrap_or_default() },
             // The request itself is not kept: an open reply is folded in place as long as nobody else holds it.
             input: self.model.estimate_tokens(&req),
             most_output: req.options.max_tokens,
             price: card.price,
-            answer: Some(self.model.call(req, cx)),
             monitor: self.monitor.clone(),
             ticket: None,
-            written: 0,
             reported: None,
             finished: false,
-        })
+        };
+        Box::pin(Answer { meter: Some(meter), flow: Flow::new(self.model.call(req, cx)) })
     }
 
     fn estimate_tokens(&self, req: &ModelRequest) -> u64 {
@@ -98,67 +93,79 @@ impl<M: ChatModel> fmt::Debug for Metered<M> {
 }
 
 struct Answer {
-    caller: Caller,
-    /// The tokens of the request, by estimate.
-    input: u64,
-    most_output: Option<u64>,
-    price: Option<Price>,
-    /// `None` when it is over.
-    answer: Option<ModelStream>,
-    monitor: Monitor,
-    /// There is one while the call is under way.
-    ticket: Option<Ticket>,
-    /// Bytes of words, thoughts and calls that came.
-    written: u64,
-    reported: Option<Usage>,
-    finished: bool,
+    flow: Flow,
+    /// Until the call is let through.
+    meter: Option<Meter>,
 }
 
 impl Stream for Answer {
     type Item = Result<ModelDelta>;
 
-    fn poll_next(self: Pin<&mut Self>, task: &mut std::task::Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
-        let Some(answer) = &mut this.answer else { return Poll::Ready(None) };
-        if this.ticket.is_none() {
-            match this.monitor.admit(&this.caller, this.input, this.most_output, this.price) {
-                Ok(ticket) => this.ticket = Some(ticket),
-                Err(error) => {
-                    this.answer = None;
-                    return Poll::Ready(Some(Err(error)));
-                }
+    fn poll_next(mut self: Pin<&mut Self>, task: &mut std::task::Context<'_>) -> Poll<Option<Self::Item>> {
+        let may_leave = may_leave(&*self);
+        let this = &mut *self;
+        if let Some(mut meter) = this.meter.take() {
+            match meter.admit() {
+                Ok(()) => this.flow.stay(meter),
+                Err(error) => this.flow = Flow::failed(error, Usage::default()),
             }
         }
-        let next = ready!(answer.as_mut().poll_next(task));
-        match &next {
-            Some(Ok(
-                ModelDelta::Text { delta, .. }
-                | ModelDelta::Thinking { delta, .. }
-                | ModelDelta::ToolCall { delta, .. },
-            )) => this.written += delta.len() as u64,
-            Some(Ok(ModelDelta::Usage(usage))) => this.reported = Some(*usage),
-            Some(Ok(ModelDelta::Finish { .. })) => this.finished = true,
-            Some(Ok(_)) => {}
-            Some(Err(error)) => this.settle(Some(error.kind())),
-            None => this.settle(None),
-        }
-        Poll::Ready(next)
+        let piece = this.flow.poll(task);
+        this.flow.leave(may_leave, &piece);
+        piece
     }
 }
 
-impl Answer {
+struct Meter {
+    caller: Caller,
+    /// The tokens of the request, by estimate.
+    input: u64,
+    most_output: Option<u64>,
+    price: Option<Price>,
+    monitor: Monitor,
+    /// There is one while the call is under way.
+    ticket: Option<Ticket>,
+    reported: Option<Usage>,
+    finished: bool,
+}
+
+impl Stays for Meter {
+    fn see(&mut self, delta: &mut ModelDelta) {
+        match delta {
+            ModelDelta::Usage(usage) => self.reported = Some(*usage),
+            ModelDelta::Finish { .. } => self.finished = true,
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, error: &mut Option<Error>, usage: &mut Option<Usage>, written: u64) {
+        self.reported = usage.or(self.reported);
+        self.settle(error.as_ref().map(Error::kind), written);
+    }
+
+    /// Whoever drops an answer has caused what it has cost so far.
+    fn dropped(&mut self, written: u64) {
+        self.settle(None, written);
+    }
+}
+
+impl Meter {
+    fn admit(&mut self) -> Result<()> {
+        self.ticket = Some(self.monitor.admit(&self.caller, self.input, self.most_output, self.price)?);
+        Ok(())
+    }
+
     /// The call is over.
-    fn settle(&mut self, failed: Option<ErrorKind>) {
-        self.answer = None;
+    fn settle(&mut self, failed: Option<ErrorKind>, written: u64) {
         let Some(ticket) = self.ticket.take() else { return };
-        let (usage, estimated) = self.usage(failed);
+        let (usage, estimated) = self.usage(failed, written);
         let spent = Spent { usage, estimated, failed: failed.is_some() };
         self.monitor.settle(&self.caller, &ticket, &spent);
     }
 
     /// What the call has cost, and whether a part of that is an estimate.
-    fn usage(&self, failed: Option<ErrorKind>) -> (Usage, bool) {
-        let estimate = Usage::new(self.input, self.written.div_ceil(BYTES_PER_TOKEN));
+    fn usage(&self, failed: Option<ErrorKind>, written: u64) -> (Usage, bool) {
+        let estimate = Usage::new(self.input, written.div_ceil(BYTES_PER_TOKEN));
         let refused = failed.is_some_and(|kind| kind != ErrorKind::Timeout);
         match self.reported {
             Some(usage) if self.finished => (usage, false),
@@ -171,15 +178,8 @@ impl Answer {
                 }
                 (usage, usage != begun)
             }
-            None if refused && self.written == 0 => (Usage::default(), false),
+            None if refused && written == 0 => (Usage::default(), false),
             None => (estimate, true),
         }
-    }
-}
-
-/// Whoever drops an answer has caused what it has cost so far.
-impl Drop for Answer {
-    fn drop(&mut self) {
-        self.settle(None);
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! CPU time of the client's process, which has one thread and a core of its own; the server is another process on another core.
 //! Medians of interleaved rounds. Run it with `cargo xtask bench model`. With a part of the table's names behind `--`, only
-//! those rows are measured; `-- profile ours turn 20000` (or `bare`) does nothing but turns, for a profiler.
+//! those rows are measured; `-- profile ours turn 20000` (or `bare`) does nothing but turns, for a profiler, and
+//! `-- profile stack whole 20` nothing but streams.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on has nothing better to do")]
-#![allow(clippy::indexing_slicing, reason = "as above")]
+#![allow(clippy::indexing_slicing, clippy::panic, reason = "as above")]
 
 mod bare;
 mod ours;
@@ -236,6 +237,9 @@ async fn talks(origin: &str) {
 
 /// Nothing but one workload, and no look at the clock, which valgrind does not bear.
 async fn profile(origin: &str, contender: &str, workload: &str, times: usize) {
+    if contender == "stack" {
+        return stack::profile(origin, workload, times).await;
+    }
     let (ours, bare) = (Ours::new(origin, workload), Bare::new(origin, workload));
     for _ in 0..times {
         match (contender, workload) {

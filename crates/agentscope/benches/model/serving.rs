@@ -13,6 +13,9 @@ pub(crate) const CHUNKS: usize = 10_000;
 /// Pieces of each of many streams.
 pub(crate) const SHORT: usize = 200;
 
+/// From one piece to the next where an answer is spoken.
+const PACE: Duration = Duration::from_millis(20);
+
 /// How long the model of the crowd thinks.
 const THOUGHT: Duration = Duration::from_millis(100);
 
@@ -22,8 +25,9 @@ pub(crate) fn run() {
     let crowd = turn(2, false, THOUGHT);
     let stream = Answer::from(Chat::new().text("word ".repeat(CHUNKS)));
     let (stream, burst) = (stream.clone().ready(true), stream.by(64 << 10).ready(true));
-    // In pieces that do not depend on how quick either side is: what a read costs is not what is measured.
-    let short = Answer::from(Chat::new().text("word ".repeat(SHORT))).by(1 << 10).ready(true);
+    // At once or in good time: how many chunks a read finds does not depend on how quick either side is.
+    let short = Answer::from(Chat::new().text("word ".repeat(SHORT)));
+    let (short, spoken) = (short.clone().by(64 << 10).ready(true), short.paced(PACE).ready(true));
     let talk: Vec<_> = (0..151).map(|n| Answer::text(words(100 + n)).ready(false)).collect();
     let said = AtomicUsize::new(0);
     let server =
@@ -34,6 +38,7 @@ pub(crate) fn run() {
             "stream" => stream.clone(),
             "burst" => burst.clone(),
             "short" => short.clone(),
+            "spoken" => spoken.clone(),
             _ => talk[said.fetch_add(37, Ordering::Relaxed) % talk.len()].clone(),
         });
     println!("http://{}", server.address());

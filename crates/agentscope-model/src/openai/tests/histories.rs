@@ -27,7 +27,7 @@ proptest! {
     fn any_history_is_a_conversation_that_servers_accept(
         req in request(), provider in proptest::sample::select(&PROVIDERS[..]), sees in any::<bool>(),
     ) {
-        let format = Chat(provider);
+        let format = Chat::of(provider);
         let body = if sees { encoded_seeing(&format, &req) } else { encoded(&format, &req, |_| {}) };
         let words = words_of(&req);
         let Ok(body) = body else {
@@ -168,7 +168,7 @@ fn a_hint_without_words_is_not_sent() {
 }
 
 async fn media_of(req: &ModelRequest) -> Result<Value> {
-    let format = Chat(Provider::Other);
+    let format = Chat::of(Provider::Other);
     let media = Inlined::of(req, format.manners()).await?;
     encoded(&format, req, |ask| ask.media = Box::leak(Box::new(media)))
 }
@@ -191,6 +191,6 @@ async fn a_file_that_is_gone_does_not_end_the_conversation() {
 async fn ollama_is_sent_the_image_and_not_its_address() {
     let req = asked([Msg::user("look").url("http://127.0.0.1:9/a.png")]);
     assert!(media_of(&req).await.is_ok(), "most servers fetch it themselves");
-    let manners = Chat(Provider::Ollama).manners();
+    let manners = Chat::of(Provider::Ollama).manners();
     assert!(Inlined::of(&req, manners).await.is_err(), "it has to be fetched here");
 }

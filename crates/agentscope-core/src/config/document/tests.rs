@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 fn refused(text: &str) -> String {
-    parse(text.as_bytes()).unwrap_err().message().to_owned()
+    parse_json(text.as_bytes()).unwrap_err().message().to_owned()
 }
 
 #[test]
@@ -15,14 +15,14 @@ fn a_document_is_read_as_editors_and_hands_leave_it() {
         "# head\n{\"a\": [1, // one\n \"x\", /* more,\n */ ] , # 名称\n}",
         "{\"a\": [1, \"x\" , ],}\n// end",
     ] {
-        assert_eq!(parse(text.as_bytes()).unwrap(), json!({"a": [1, "x"]}), "{text}");
+        assert_eq!(parse_json(text.as_bytes()).unwrap(), json!({"a": [1, "x"]}), "{text}");
     }
 }
 
 #[test]
 fn what_looks_like_a_comment_in_a_text_is_none() {
     let value = json!({"url": "http://a//b#c", "t": "/* , ] */ \\\" # ,}", "ü": ",]"});
-    assert_eq!(parse(value.to_string().as_bytes()).unwrap(), value);
+    assert_eq!(parse_json(value.to_string().as_bytes()).unwrap(), value);
 }
 
 #[test]
@@ -62,26 +62,29 @@ fn an_empty_document_and_one_in_another_encoding_say_what_to_do() {
         assert!(refused(text).starts_with("it is empty: write a configuration"), "{text}");
     }
     let utf16: Vec<u8> = "\u{feff}[]".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert_eq!(parse(&utf16).unwrap_err().message(), "it is UTF-16: save it as UTF-8");
-    assert_eq!(parse(b"{\n\"a\": \"\xe4\"}").unwrap_err().message(), "line 2 is not UTF-8: save it as UTF-8");
+    assert_eq!(parse_json(&utf16).unwrap_err().message(), "it is UTF-16: save it as UTF-8");
+    assert_eq!(
+        parse_json(b"{\n\"a\": \"\xe4\"}").unwrap_err().message(),
+        "line 2 is not UTF-8: save it as UTF-8"
+    );
 }
 
 proptest! {
     #[test]
     fn no_text_makes_it_panic(text in "[\\[\\]{}\",:#/*\\\\ \n\ra1é.-]{0,60}") {
-        let _ = parse(text.as_bytes());
+        let _ = parse_json(text.as_bytes());
     }
 
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
-        let _ = parse(&bytes);
+        let _ = parse_json(&bytes);
     }
 
     #[test]
     fn json_stays_what_it_is(text in "[ -~é\n]{0,40}", number in any::<i64>()) {
         let value = json!([{"a": text, "b": [number, text]}, text]);
-        prop_assert_eq!(parse(value.to_string().as_bytes()).unwrap(), value.clone());
+        prop_assert_eq!(parse_json(value.to_string().as_bytes()).unwrap(), value.clone());
         let pretty = serde_json::to_string_pretty(&value).unwrap();
-        prop_assert_eq!(parse(pretty.as_bytes()).unwrap(), value);
+        prop_assert_eq!(parse_json(pretty.as_bytes()).unwrap(), value);
     }
 }

@@ -1,14 +1,24 @@
 //! From the bytes of a file to JSON: what editors and hands leave in such files is read, and what cannot be is told with its place.
 
-use agentscope_core::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use serde_json::Value;
 use std::{fs::File, io::Read, path::Path};
 
 /// Most bytes that are read of a file (16 MiB).
 const MOST: u64 = 16 << 20;
 
-/// What the file at `path` holds. It blocks for as long as the file takes.
-pub(super) fn read(path: &Path) -> Result<Value> {
+/// What the JSON file at `path` holds, read as [`parse_json`] reads a text. It blocks for as long as the file takes.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if there is no such file, [`ErrorKind::Unauthorized`] if it may not be read, and
+/// [`ErrorKind::InvalidInput`] if it has more than 16 MiB or is no JSON, with line and column.
+///
+/// ```
+/// let error = agentscope_core::config::read_json("no such file.json").unwrap_err();
+/// assert!(error.message().starts_with("`no such file.json`: there is no such file (looked for from "));
+/// ```
+pub fn read_json(path: impl AsRef<Path>) -> Result<Value> {
+    let path = path.as_ref();
     let told = path.display();
     let failed = |error: std::io::Error| {
         let advice = match error.kind() {
@@ -36,11 +46,20 @@ pub(super) fn read(path: &Path) -> Result<Value> {
             MOST >> 20
         )));
     }
-    parse(&bytes).map_err(|error| error.context(format_args!("`{told}`")))
+    parse_json(&bytes).map_err(|error| error.context(format_args!("`{told}`")))
 }
 
-/// The JSON in `bytes`, with comments and with commas before a closing bracket.
-pub(super) fn parse(bytes: &[u8]) -> Result<Value> {
+/// The JSON in `bytes`, in UTF-8. Comments (`#`, `//`, `/* */`) and a comma before a closing bracket are allowed.
+///
+/// ```
+/// let list = agentscope_core::config::parse_json(b"[1, 2,] # two numbers")?;
+/// assert_eq!(list, serde_json::json!([1, 2]));
+/// # Ok::<_, agentscope_core::Error>(())
+/// ```
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if it is no JSON, with line, column and what to do. Nothing of the text is repeated, which may hold a key.
+pub fn parse_json(bytes: &[u8]) -> Result<Value> {
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
         return Err(invalid("it is UTF-16: save it as UTF-8".to_owned()));
     }
@@ -52,11 +71,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Value> {
     })?;
     let plain = plain(text);
     if plain.trim().is_empty() {
-        return Err(invalid(
-            "it is empty: write a configuration, or a list of them, such as [{\"config_name\": \"my_config\", \
-             \"model_type\": \"openai_chat\", \"model_name\": \"gpt-4o\"}]"
-                .to_owned(),
-        ));
+        return Err(invalid("it is empty: write a configuration, or a list of them".to_owned()));
     }
     serde_json::from_str(&plain).map_err(|error| invalid(syntax(text, &plain, &error)))
 }

@@ -5,7 +5,11 @@ const MOST: usize = 2;
 
 /// The name of `known` that differs from `name` in two letters at most, and in less than half of them; upper and lower case are the
 /// same. Of several that are as near, the first.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+///
+/// ```
+/// assert_eq!(agentscope_core::config::nearest("DialogAgnt", ["ReActAgent", "DialogAgent"]), Some("DialogAgent"));
+/// ```
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = name.chars().count();
     let alike = known.into_iter().filter(|it| it.chars().count().abs_diff(length) <= MOST);
     let name = name.to_lowercase();
