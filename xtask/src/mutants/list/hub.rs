@@ -94,7 +94,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         tests: &["hub::"],
     },
     Mutant {
-        name: "heard-twice",
+        name: "by-hand-and-by-hub",
         rule: "law 8",
         says: "what is passed on by hand and by a hub is taken twice",
         file: HEAR,
