@@ -3,12 +3,12 @@
 mod member;
 
 use agentscope_core::{
-    Agent, Agents, BoxFuture, Error, ErrorKind, Input, Item, Msg, MsgId, Name, Result, Room, Told,
+    Agent, Agents, Audience, BoxFuture, Error, ErrorKind, Input, Item, Msg, MsgId, Name, Result, Room, Told,
 };
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use member::{Heard, Hearing, Member};
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -32,7 +32,8 @@ const FAULTS: usize = 1024;
 /// Who takes longer than the [patience](Self::patience) of the hub hears later, in order; who fails to hear is found in
 /// [`faults`](Self::faults). Neither keeps a message from the others.
 ///
-/// Clones are the same hub. When the last one is dropped, nobody hears anybody through it.
+/// Clones are the same hub. When the last one is dropped, nobody hears anybody through it; who is behind then still hears what
+/// was said before.
 ///
 /// ```
 /// use agentscope_agent::MsgHub;
@@ -140,49 +141,60 @@ impl MsgHub {
     /// # Errors
     /// As [`new`](Self::new); then nobody was added.
     pub fn add(&self, participants: impl Agents) -> Result<()> {
-        let mut state = self.0.state();
-        let before = state.members.len();
-        let mut members = state.members.to_vec();
+        let mut joining = Vec::new();
         for agent in participants.agents() {
-            let name = agent.card().name.clone();
             let Some(audience) = agent.audience() else {
                 let message = format!(
-                    "`{name}` cannot take part in a hub, because it has no audience: let its `Agent::audience` give that of \
-                     its mailbox, or one of its own to which it tells its replies"
+                    "`{}` cannot take part in a hub, because it has no audience: let its `Agent::audience` give that of \
+                     its mailbox, or one of its own to which it tells its replies",
+                    agent.card().name
                 );
                 return Err(Error::new(ErrorKind::InvalidInput, message));
             };
-            if members.iter().any(|member| *member.audience() == audience) {
-                let message = format!("`{name}` is in the hub already: add each participant once");
-                return Err(Error::new(ErrorKind::InvalidInput, message));
-            }
-            members.push(Member::new(agent, audience));
+            joining.push(Member::new(agent, audience));
         }
-        members.iter().skip(before).for_each(|member| member.audience().join(&self.0));
-        state.members = members.into();
+        let mut state = self.0.state();
+        let mut known = Told::by(&Audience::new());
+        let all = || state.members.iter().chain(&joining);
+        if let Some(twice) = all().find(|member| !known.first_time(member.audience())) {
+            let message = format!("`{}` is in the hub already: add each participant once", twice.name());
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        let members = all().cloned().collect();
+        joining.iter().for_each(|member| member.audience().join(&self.0));
+        state.members = members;
         Ok(())
     }
 
-    /// Lets them take part no longer: they hear nothing more, and are not heard, not even what they are just saying.
+    /// Lets them take part no longer: they hear nothing more, not even what they are behind with, and are not heard, not even what
+    /// they are just saying.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] for who takes no part; the others are removed.
     pub fn remove(&self, participants: impl Agents) -> Result<()> {
+        let agents = participants.agents();
+        let mut leaving: Vec<_> = agents.iter().map(|agent| (agent, agent.audience())).collect();
         let mut state = self.0.state();
-        let mut strangers = Vec::new();
-        for agent in participants.agents() {
-            let audience = agent.audience().filter(|audience| state.has(audience));
-            let Some(audience) = audience else {
-                strangers.push(format!("`{}`", agent.card().name));
-                continue;
-            };
-            audience.leave(&self.0);
-            state.members = state.members.iter().filter(|it| *it.audience() != audience).cloned().collect();
+        let members = Arc::clone(&state.members);
+        let there = |audience: &Option<Audience>| {
+            members.iter().position(|member| audience.as_ref() == Some(member.audience()))
+        };
+        let gone: HashSet<usize> = leaving.iter().filter_map(|(_, audience)| there(audience)).collect();
+        leaving.retain(|(_, audience)| there(audience).is_none());
+        let (out, stay): (Vec<_>, Vec<_>) =
+            members.iter().cloned().enumerate().partition(|(at, _)| gone.contains(at));
+        for (_, member) in &out {
+            member.audience().leave(&self.0);
+            member.leave();
         }
-        if strangers.is_empty() {
+        state.members = stay.into_iter().map(|(_, member)| member).collect();
+        let left = Arc::clone(&state.members);
+        drop(state);
+        if leaving.is_empty() {
             return Ok(());
         }
-        let there: Vec<&str> = state.members.iter().map(|member| member.name().as_str()).collect();
+        let strangers: Vec<_> = leaving.iter().map(|(agent, _)| format!("`{}`", agent.card().name)).collect();
+        let there: Vec<&str> = left.iter().map(|member| member.name().as_str()).collect();
         let there = if there.is_empty() { "nobody".to_owned() } else { there.join(", ") };
         let message = format!("{} cannot be removed: in the hub is {there}", strangers.join(", "));
         Err(Error::new(ErrorKind::NotFound, message))
@@ -202,7 +214,8 @@ impl MsgHub {
     /// Tells all participants what a message [says](Msg::spoken).
     ///
     /// # Errors
-    /// If some failed to hear it, naming them; the others have heard it. Who is slow is no error and not waited for.
+    /// If some failed to hear it, naming them; the others have heard it. Who is slow is no error, and not waited for longer than
+    /// the [patience](Self::patience) of the hub.
     pub async fn broadcast(&self, msg: impl Into<Item>) -> Result<()> {
         let input =
             agentscope_core::ReplyRequest::from(Input::Messages(vec![msg.into()])).resolve().await?.input;
@@ -227,6 +240,17 @@ impl MsgHub {
     pub async fn settled(&self) {
         let members = Arc::clone(&self.0.state().members);
         for member in members.iter() {
+            member.caught_up().await;
+        }
+    }
+}
+
+impl MsgHub {
+    /// Waits until `agent` has heard what was said so far: who speaks has to know it.
+    pub(crate) async fn caught_up(&self, agent: &dyn Agent) {
+        let Some(audience) = agent.audience() else { return };
+        let members = Arc::clone(&self.0.state().members);
+        if let Some(member) = members.iter().find(|member| *member.audience() == audience) {
             member.caught_up().await;
         }
     }
@@ -257,15 +281,16 @@ impl Hub {
     fn hearing(
         &self,
         msg: Arc<Msg>,
-        mut chosen: impl FnMut(&Member) -> bool,
+        chosen: impl FnMut(&Member) -> bool,
     ) -> impl Future<Output = Vec<HubFault>> + Send + 'static {
         let state = self.state();
-        let members: Vec<Member> = state.members.iter().filter(|member| chosen(member)).cloned().collect();
+        let members = Arc::clone(&state.members);
+        let chosen: Vec<bool> = members.iter().map(chosen).collect();
         let (patience, late_limit, log) = (state.patience, state.late_limit, Arc::clone(&self.log));
         async move {
             let mut faults = Vec::new();
             let mut slow = FuturesUnordered::new();
-            for member in members {
+            for (member, _) in members.iter().zip(chosen).filter(|(_, chosen)| *chosen) {
                 match member.hear(&msg).await {
                     Heard::Now | Heard::Later => {}
                     Heard::Not(error) => faults.push(member.fault(&msg, error)),
@@ -292,12 +317,6 @@ async fn await_all(slow: &mut FuturesUnordered<Hearing>, patience: Duration) -> 
     };
     let _ = tokio::time::timeout(patience, all).await;
     faults
-}
-
-impl State {
-    fn has(&self, audience: &agentscope_core::Audience) -> bool {
-        self.members.iter().any(|member| member.audience() == audience)
-    }
 }
 
 #[derive(Default)]

@@ -25,7 +25,7 @@ use agentscope_core::{
     Agent, AgentCard, BoxFuture, CallId, Context, Error, ErrorKind, EventKind, EventSink, EventStream,
     Finish, Input, Item, Mailbox, Msg, Name, Opened, Queued, ReplyRequest, Result,
 };
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use serde_json::Value;
 use std::{
     future::{Future, poll_fn},
@@ -258,16 +258,20 @@ async fn drive<F: Flow>(flow: F, queued: Queued, cx: Context, sink: EventSink) -
 }
 
 /// Ends when those who were interrupted have had their time to end.
-async fn patience(cx: &Context) {
+pub(crate) async fn patience(cx: &Context) {
     cx.interrupt().triggered().await;
     tokio::time::sleep(GRACE).await;
 }
 
-/// Lets all agents of a pipeline hear.
+/// Lets all agents of a pipeline hear. Who fails to keeps nothing from the others.
 pub(crate) fn observe(agents: Vec<Arc<dyn Agent>>, msgs: Vec<Arc<Msg>>) -> BoxFuture<'static, Result<()>> {
-    Box::pin(
-        async move { try_join_all(agents.iter().map(|agent| agent.observe(msgs.clone()))).await.map(drop) },
-    )
+    Box::pin(async move {
+        let heard = join_all(agents.iter().map(|agent| agent.observe(msgs.clone()))).await;
+        for (agent, heard) in agents.iter().zip(heard) {
+            heard.map_err(|error| error.context(format_args!("`{}`", agent.card().name)))?;
+        }
+        Ok(())
+    })
 }
 
 /// Makes a [`Flow`] an agent, with the options that all have.

@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
+/// Through how many agents a request may come (64). Each that asks another one, made for it alone, would go on for ever; and what
+/// happens so deep inside is told within events of events, which JSON parsers read to a depth of 128.
+const MOST_DEEP: usize = 64;
+
 tokio::task_local! {
     static CURRENT: Context;
 }
@@ -150,7 +154,7 @@ impl Context {
     ///
     /// # Errors
     /// [`ErrorKind::Conflict`] if the agent is already on the path in the same conversation: it would wait for itself for
-    /// ever.
+    /// ever. [`ErrorKind::Exhausted`] if the path is 64 agents long.
     pub fn enter(&self, agent: &AgentId, session: &Name) -> Result<Self> {
         let next = PathEntry { agent: agent.clone(), session: session.clone() };
         if self.path().contains(&next) {
@@ -161,6 +165,12 @@ impl Context {
                      another session, or another agent"
                 ),
             ));
+        }
+        if self.path().len() >= MOST_DEEP {
+            let message = format!(
+                "agent `{agent}` was asked through {MOST_DEEP} others: let one of them answer without asking another one, or                  nest them less"
+            );
+            return Err(Error::new(ErrorKind::Exhausted, message));
         }
         let path = self.path().iter().cloned().chain([next]).collect();
         Ok(self.clone().change(|inner| inner.path = path))

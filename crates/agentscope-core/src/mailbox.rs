@@ -19,7 +19,7 @@ use futures_core::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
+    collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -108,7 +108,8 @@ struct Safe {
 
 #[derive(Default)]
 struct Inbox {
-    msgs: BTreeMap<InboxSeq, Arc<Msg>>,
+    /// In the order of their places, which only a store's inbox may skip.
+    msgs: VecDeque<(InboxSeq, Arc<Msg>)>,
     /// The last one given out here; a store gives out its own.
     last: InboxSeq,
     taken: InboxSeq,
@@ -199,26 +200,16 @@ impl Mailbox {
     /// Hears. It never waits for a reply; with a store, the messages are in it when this returns.
     pub fn observe(&self, msgs: Vec<Arc<Msg>>) -> BoxFuture<'static, Result<()>> {
         let this = self.clone();
+        // Two futures, because a hub makes one for each who hears, and most have no store.
+        let Some(store) = self.0.store.clone() else {
+            return Box::pin(async move { this.inbox().hear(msgs, this.0.limits.inbox) });
+        };
         Box::pin(async move {
-            this.room_for(msgs.len())?;
-            let last = match &this.0.store {
-                Some(store) => Some(this.0.limits.ask(|| store.enqueue(&this.0.key, &msgs)).await?),
-                None => None,
-            };
+            this.inbox().room_for(msgs.len(), this.0.limits.inbox)?;
+            let last = this.0.limits.ask(|| store.enqueue(&this.0.key, &msgs)).await?;
             this.inbox().add(msgs, last);
             Ok(())
         })
-    }
-
-    fn room_for(&self, more: usize) -> Result<()> {
-        let limit = self.0.limits.inbox;
-        if self.heard() + more <= limit {
-            return Ok(());
-        }
-        let message = format!(
-            "the agent may hear {limit} messages that it has not yet read: let it reply, or tell it less"
-        );
-        Err(Error::new(ErrorKind::Exhausted, message))
     }
 
     /// The state as it is when no reply runs: waits for its turn.
@@ -278,17 +269,46 @@ impl Inner {
 }
 
 impl Inbox {
-    /// Adds messages of which the last has the place `last`, or the next places here.
-    fn add(&mut self, msgs: Vec<Arc<Msg>>, last: Option<InboxSeq>) {
-        let last = last.unwrap_or(InboxSeq(self.last.0 + msgs.len() as u64));
+    fn room_for(&self, more: usize, limit: usize) -> Result<()> {
+        if self.msgs.len() + more <= limit {
+            return Ok(());
+        }
+        let message = format!(
+            "the agent may hear {limit} messages that it has not yet read: let it reply, or tell it less"
+        );
+        Err(Error::new(ErrorKind::Exhausted, message))
+    }
+
+    /// Adds messages where there is no store: they have the next places.
+    fn hear(&mut self, msgs: Vec<Arc<Msg>>, limit: usize) -> Result<()> {
+        self.room_for(msgs.len(), limit)?;
+        let last = InboxSeq(self.last.0 + msgs.len() as u64);
+        self.add(msgs, last);
+        Ok(())
+    }
+
+    /// Adds messages of which the last has the place `last`.
+    fn add(&mut self, msgs: Vec<Arc<Msg>>, last: InboxSeq) {
         let first = last.0 + 1 - msgs.len() as u64;
         for (seq, msg) in (first..).map(InboxSeq).zip(msgs) {
             if seq > self.taken {
-                self.msgs.insert(seq, msg);
+                self.insert(seq, msg);
             }
         }
         self.last = self.last.max(last);
         self.join_up();
+    }
+
+    /// Nearly always at the end.
+    fn insert(&mut self, seq: InboxSeq, msg: Arc<Msg>) {
+        if self.msgs.back().is_none_or(|(last, _)| *last < seq) {
+            if seq.0 == self.sure.0 + 1 {
+                self.sure = seq;
+            }
+            self.msgs.push_back((seq, msg));
+        } else if let Err(at) = self.msgs.binary_search_by_key(&seq, |(seq, _)| *seq) {
+            self.msgs.insert(at, (seq, msg));
+        }
     }
 
     /// Whether nothing was ever heard.
@@ -298,42 +318,49 @@ impl Inbox {
 
     /// Goes on to the end of the messages that follow without a gap.
     fn join_up(&mut self) {
-        let after = InboxSeq(self.sure.0 + 1);
-        for (seq, place) in self.msgs.range(after..).map(|(seq, _)| seq.0).zip(after.0..) {
-            if seq != place {
+        if !self.has_gap() {
+            return;
+        }
+        for (seq, _) in self.msgs.range(self.after(self.sure)..) {
+            if seq.0 != self.sure.0 + 1 {
                 break;
             }
-            self.sure = InboxSeq(seq);
+            self.sure = *seq;
         }
     }
 
     /// Whether the store has messages that are missing here.
     fn has_gap(&self) -> bool {
-        self.msgs.last_key_value().is_some_and(|(seq, _)| *seq > self.sure)
+        self.msgs.back().is_some_and(|(seq, _)| *seq > self.sure)
+    }
+
+    /// Where the messages after `place` begin.
+    fn after(&self, place: InboxSeq) -> usize {
+        self.msgs.partition_point(|(seq, _)| *seq <= place)
     }
 
     fn restore(&mut self, stored: Vec<(InboxSeq, Arc<Msg>)>, taken: InboxSeq) {
         self.taken = taken;
-        self.msgs = self.msgs.split_off(&InboxSeq(taken.0 + 1));
+        self.msgs.drain(..self.after(taken));
         self.sure = stored.last().map_or(taken, |(seq, _)| taken.max(*seq));
         self.last = self.last.max(self.sure);
-        self.msgs.extend(stored);
+        stored.into_iter().for_each(|(seq, msg)| self.insert(seq, msg));
         self.join_up();
     }
 
     /// Takes all that was heard, up to a gap.
-    fn take(&mut self) -> Option<(InboxSeq, Vec<Arc<Msg>>)> {
-        let later = self.msgs.split_off(&InboxSeq(self.sure.0 + 1));
+    fn take(&mut self) -> Option<(InboxSeq, VecDeque<(InboxSeq, Arc<Msg>)>)> {
+        let later = if self.has_gap() { self.msgs.split_off(self.after(self.sure)) } else { VecDeque::new() };
         let msgs = std::mem::replace(&mut self.msgs, later);
-        let upto = *msgs.last_key_value()?.0;
+        let upto = msgs.back()?.0;
         self.taken = upto;
-        Some((upto, msgs.into_values().collect()))
+        Some((upto, msgs))
     }
 
     /// Puts the messages that were taken last back, and says which is the last that stays taken.
     fn put_back(&mut self, msgs: Vec<Arc<Msg>>) -> InboxSeq {
         let first = self.taken.0 + 1 - (msgs.len() as u64).min(self.taken.0);
-        self.msgs.extend((first..).map(InboxSeq).zip(msgs));
+        (first..).map(InboxSeq).zip(msgs).for_each(|(seq, msg)| self.insert(seq, msg));
         self.taken = InboxSeq(first - 1);
         self.taken
     }

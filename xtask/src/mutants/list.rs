@@ -2,6 +2,7 @@
 
 mod agent;
 mod core;
+mod hub;
 mod layers;
 mod model;
 mod tool;
@@ -40,6 +41,7 @@ pub(super) fn all() -> Vec<&'static Mutant> {
         core::EVENTS,
         core::REQUESTS,
         agent::MUTANTS,
+        hub::MUTANTS,
         tool::MUTANTS,
         model::MUTANTS,
         layers::MUTANTS,

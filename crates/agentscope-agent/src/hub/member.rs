@@ -2,9 +2,11 @@
 
 use super::{FaultLog, HubFault};
 use agentscope_core::{Agent, Audience, BoxFuture, Error, ErrorKind, Msg, Name, Result};
+use futures_util::FutureExt;
 use std::{
     collections::VecDeque,
     future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
@@ -32,6 +34,8 @@ struct Backlog {
     next: VecDeque<Late>,
     /// Somebody sees to it that all of this is heard.
     running: bool,
+    /// It takes part no longer.
+    left: bool,
 }
 
 struct Late {
@@ -76,6 +80,9 @@ impl Member {
     pub(super) async fn hear(&self, msg: &Arc<Msg>) -> Heard {
         {
             let mut backlog = self.backlog();
+            if backlog.left {
+                return Heard::Later;
+            }
             if backlog.running {
                 if backlog.next.len() >= MOST_BEHIND {
                     let message = format!("it is {MOST_BEHIND} messages behind: remove it, or tell less");
@@ -85,12 +92,23 @@ impl Member {
                 return Heard::Later;
             }
         }
-        let mut hearing = self.0.agent.observe(vec![Arc::clone(msg)]);
-        match poll_fn(|task| Poll::Ready(hearing.as_mut().poll(task))).await {
-            Poll::Ready(Ok(())) => Heard::Now,
-            Poll::Ready(Err(error)) => Heard::Not(error),
-            Poll::Pending => {
-                let late = Late { msg: Arc::clone(msg), hearing: Some(hearing) };
+        let begin = || self.0.agent.observe(vec![Arc::clone(msg)]);
+        let begun = poll_fn(|task| {
+            // Polled here and not in a future around it, because there is one for each who hears.
+            Poll::Ready(catch_unwind(AssertUnwindSafe(|| {
+                let mut hearing = begin();
+                match hearing.as_mut().poll(task) {
+                    Poll::Ready(heard) => Ok(heard),
+                    Poll::Pending => Err(hearing),
+                }
+            })))
+        });
+        match begun.await {
+            Ok(Ok(Ok(()))) => Heard::Now,
+            Ok(Ok(Err(error))) => Heard::Not(error),
+            Err(_) => Heard::Not(panicked()),
+            Ok(Err(hearing)) => {
+                let late = Late { msg: Arc::clone(msg), hearing: Some(unharmed(hearing)) };
                 Heard::Slowly(Hearing { member: self.clone(), late })
             }
         }
@@ -115,27 +133,70 @@ impl Member {
         self.0.backlog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Hears nothing more from now on, but for what it is just hearing.
+    pub(super) fn leave(&self) {
+        let unheard = {
+            let mut backlog = self.backlog();
+            backlog.left = true;
+            std::mem::take(&mut backlog.next)
+        };
+        drop(unheard); // what is dropped here is foreign code
+    }
+
     /// Hears what it is behind with, in order, each in `limit`.
     async fn catch_up(self, limit: Duration, log: Arc<FaultLog>) {
-        loop {
-            let next = {
-                let mut backlog = self.backlog();
-                let next = backlog.next.pop_front();
-                backlog.running = next.is_some();
-                next
-            };
-            let Some(Late { msg, hearing }) = next else { break };
-            let hearing = hearing.unwrap_or_else(|| self.0.agent.observe(vec![Arc::clone(&msg)]));
-            let heard = tokio::time::timeout(limit, hearing).await.unwrap_or_else(|_| {
-                let message = format!("it did not hear in {} s", limit.as_secs_f64());
+        let mut running = Running { member: self, over: false };
+        let this = running.member.clone();
+        while let Some(Late { msg, hearing }) = this.next() {
+            let begin = || unharmed(async { this.0.agent.observe(vec![Arc::clone(&msg)]).await });
+            let heard = tokio::time::timeout(limit, hearing.unwrap_or_else(begin)).await;
+            let heard = heard.unwrap_or_else(|_| {
+                let message = format!(
+                    "it did not hear in {} s: give it more time by `late_limit`, or remove it",
+                    limit.as_secs_f64()
+                );
                 Err(Error::new(ErrorKind::Timeout, message))
             });
             if let Err(error) = heard {
-                log.note(self.fault(&msg, error));
+                log.note(this.fault(&msg, error));
             }
         }
-        self.0.caught_up.notify_waiters();
+        running.over = true;
     }
+
+    /// What it is to hear next; if there is nothing, it is not behind any more.
+    fn next(&self) -> Option<Late> {
+        let mut backlog = self.backlog();
+        let next = backlog.next.pop_front();
+        backlog.running = next.is_some();
+        next
+    }
+}
+
+/// Hears what it is behind with. When this is dropped before its end, with its runtime, nobody waits for it any more.
+struct Running {
+    member: Member,
+    over: bool,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.over {
+            let mut backlog = self.member.backlog();
+            backlog.running = false;
+            backlog.next.clear();
+        }
+        self.member.0.caught_up.notify_waiters();
+    }
+}
+
+/// A panic of who hears is no panic of who speaks.
+fn unharmed<'a>(hearing: impl Future<Output = Result<()>> + Send + 'a) -> BoxFuture<'a, Result<()>> {
+    AssertUnwindSafe(hearing).catch_unwind().map(|heard| heard.unwrap_or_else(|_| Err(panicked()))).boxed()
+}
+
+fn panicked() -> Error {
+    Error::new(ErrorKind::Internal, "it panicked while it heard: mend its `observe`")
 }
 
 impl Hearing {
@@ -143,6 +204,9 @@ impl Hearing {
     pub(super) fn fall_behind(self, limit: Duration, log: &Arc<FaultLog>) {
         let Self { member, late } = self;
         let mut backlog = member.backlog();
+        if backlog.left {
+            return;
+        }
         backlog.next.push_back(late);
         if !std::mem::replace(&mut backlog.running, true) {
             // Its owner is the hub's `settled`; it ends by itself, because each message has its limit.

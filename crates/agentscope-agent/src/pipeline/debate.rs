@@ -108,6 +108,7 @@ impl Debate {
         let mut round = 1;
         loop {
             for debater in self.debaters.iter() {
+                hub.caught_up(&**debater).await;
                 told.push(said(&stage.ask(debater, Asked::default()).await?));
             }
             let (reply, judgment) = self.decide(std::mem::take(&mut told), &stage).await?;

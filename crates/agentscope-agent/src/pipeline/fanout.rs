@@ -1,7 +1,7 @@
-use super::{Asked, Flow, Frame, Stage, pipeline_agent};
+use super::{Asked, Flow, Frame, Stage, patience, pipeline_agent};
 use agentscope_core::{Agent, Agents, BoxFuture, Error, ErrorKind, Input, Msg, Name, Reason, Result, Role};
 use futures_util::{StreamExt, stream};
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 type Join = Arc<dyn Fn(Vec<Result<Msg>>) -> Result<Msg> + Send + Sync>;
 
@@ -96,15 +96,23 @@ impl Fanout {
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
         let stop = stage.cx.interrupt().child();
-        let inner = stage.within(stage.cx.clone().with_interrupt(stop.clone()));
+        let stopped = stage.cx.clone().with_interrupt(stop.clone());
+        let inner = stage.within(stopped.clone());
         let mut each = Vec::with_capacity(self.agents.len());
         for (at, agent) in self.agents.iter().cloned().enumerate() {
             let (inner, asked) = (inner.clone(), asked.clone());
             each.push(async move { (at, inner.ask(&agent, asked).await.map(Arc::unwrap_or_clone)) });
         }
         let mut running = stream::iter(each).buffer_unordered(self.limit);
+        let mut patience = pin!(patience(&stopped));
         let (mut replies, mut failed) = (Vec::with_capacity(self.agents.len()), None);
-        while let Some((at, reply)) = running.next().await {
+        loop {
+            let next = tokio::select! {
+                biased;
+                next = running.next() => next,
+                () = &mut patience => None,
+            };
+            let Some((at, reply)) = next else { break };
             if let (Err(error), None, false) = (&reply, &failed, self.collect) {
                 failed = Some(error.clone());
                 stop.trigger(Reason::Other("another agent of the fan-out failed".into()));

@@ -114,6 +114,7 @@ impl GroupChat {
             let next = self.speaker.next(&talk, told, &names, turn, &stage).await?;
             told = talk.len();
             let Some(agent) = next.and_then(|place| self.participants.get(place)) else { break };
+            hub.caught_up(&**agent).await;
             let reply = stage.ask(agent, Asked { msgs: Vec::new(), schema: asked.schema.clone() }).await?;
             let over = self.until.as_ref().is_some_and(|until| until(&reply));
             talk.push(Arc::unwrap_or_clone(said(&reply)));

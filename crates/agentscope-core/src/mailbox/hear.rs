@@ -2,9 +2,8 @@
 
 use super::turn::Hold;
 use crate::{
-    id::MsgId,
     message::{ContentBlock, Msg},
-    state::{AgentState, Change},
+    state::{Change, InboxSeq},
 };
 use std::{collections::HashSet, sync::Arc};
 
@@ -17,29 +16,52 @@ pub(super) fn hear(hold: &mut Hold, asked: impl Iterator<Item = Arc<Msg>>) {
         let mut inbox = hold.inner.inbox();
         (inbox.take(), inbox.is_new())
     };
+    let (upto, heard) = taken.map_or_else(Default::default, |(upto, heard)| (Some(upto), heard));
+    let mut msgs: Vec<Arc<Msg>> = heard.into_iter().map(|(_, msg)| msg).collect();
+    let heard = msgs.len();
+    msgs.extend(asked);
     // Who never hears by the way is told nothing twice, unless it is meant.
-    let mut known = (!is_new).then(|| known(hold.held.state.as_deref()));
-    let mut take = |hold: &mut Hold, msg: Arc<Msg>| {
-        if known.as_mut().is_none_or(|known| known.insert(msg.id.clone())) {
+    let mut news = if is_new { Vec::new() } else { news(hold, &msgs) }.into_iter();
+    let mut news = msgs.into_iter().map(|msg| news.next().unwrap_or(true).then_some(msg));
+    let take = |hold: &mut Hold, msg: Option<Arc<Msg>>| {
+        if let Some(msg) = msg {
             hold.change(Change::Message { msg });
         }
     };
-    if let Some((upto, heard)) = taken {
-        heard.into_iter().for_each(|msg| take(hold, msg));
+    news.by_ref().take(heard).for_each(|msg| take(hold, msg));
+    if let Some(upto) = upto {
         hold.change(Change::Taken { upto });
     }
-    asked.for_each(|msg| take(hold, msg));
+    news.for_each(|msg| take(hold, msg));
 }
 
-/// The messages that came in last, and those that were heard within the replies.
-fn known(state: Option<&AgentState>) -> HashSet<MsgId> {
-    let last = state.into_iter().flat_map(|state| state.messages().rev().take(LOOKED_BACK));
-    last.flat_map(|msg| std::iter::once(msg.id.clone()).chain(heard_in(msg))).collect()
+/// Takes what was heard since, and says what of it is new to the reply that is open.
+pub(super) fn overhear(hold: &Hold) -> Option<(InboxSeq, Vec<Arc<Msg>>)> {
+    let (upto, heard) = hold.inner.inbox().take()?;
+    let msgs: Vec<Arc<Msg>> = heard.into_iter().map(|(_, msg)| msg).collect();
+    let news = news(hold, &msgs);
+    Some((upto, msgs.into_iter().zip(news).filter(|(_, new)| *new).map(|(msg, _)| msg).collect()))
 }
 
-fn heard_in(msg: &Msg) -> impl Iterator<Item = MsgId> + '_ {
+/// Which of these messages are news: not those that came in lately, by themselves or within a reply, or stand here before.
+fn news(hold: &Hold, msgs: &[Arc<Msg>]) -> Vec<bool> {
+    if msgs.is_empty() {
+        return Vec::new();
+    }
+    let mut known = HashSet::with_capacity(LOOKED_BACK + msgs.len());
+    if let Some(state) = hold.held.state.as_deref() {
+        let open = state.open.iter().map(|open| &open.msg);
+        for msg in open.chain(state.messages().rev().take(LOOKED_BACK)) {
+            known.insert(&*msg.id);
+            known.extend(heard_in(msg));
+        }
+    }
+    msgs.iter().map(|msg| known.insert(&*msg.id)).collect()
+}
+
+fn heard_in(msg: &Msg) -> impl Iterator<Item = &str> {
     msg.content.iter().filter_map(|block| match block {
-        ContentBlock::Heard(heard) => Some(heard.id.clone()),
+        ContentBlock::Heard(heard) => Some(&*heard.id),
         _ => None,
     })
 }

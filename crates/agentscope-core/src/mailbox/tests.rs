@@ -265,3 +265,44 @@ async fn a_reply_has_the_role_that_it_was_queued_with_also_if_its_turn_never_com
     assert_eq!(said(left).await.unwrap().role, crate::Role::User);
     drop(busy);
 }
+
+/// Calls `each` with every order of `rest`, after `before`.
+fn orders(before: &mut Vec<u64>, rest: &[u64], each: &mut impl FnMut(&[u64])) {
+    if rest.is_empty() {
+        each(before);
+    }
+    for at in 0..rest.len() {
+        before.push(rest[at]);
+        orders(before, &[&rest[..at], &rest[at + 1..]].concat(), each);
+        before.pop();
+    }
+}
+
+#[test]
+fn what_is_heard_is_taken_once_and_in_order_however_the_store_gives_out_its_places() {
+    let text = |place: u64| Arc::new(Msg::user(place.to_string()));
+    for taken_at in 0..5 {
+        orders(&mut Vec::new(), &[1, 2, 3, 4, 5], &mut |order| {
+            let (mut inbox, mut heard) = (Inbox::default(), Vec::new());
+            let mut take = |inbox: &mut Inbox| {
+                if let Some((upto, msgs)) = inbox.take() {
+                    heard.extend(msgs.iter().map(|(_, msg)| msg.text()));
+                    assert_eq!(upto.0, heard.len() as u64, "{order:?}");
+                }
+            };
+            for (at, place) in order.iter().enumerate() {
+                inbox.add(vec![text(*place)], InboxSeq(*place));
+                inbox.add(vec![text(*place)], InboxSeq(*place)); // told by the store, too
+                if at >= taken_at {
+                    take(&mut inbox);
+                }
+            }
+            take(&mut inbox);
+            assert_eq!(heard, ["1", "2", "3", "4", "5"], "{order:?}");
+            assert!(!inbox.has_gap() && inbox.msgs.is_empty());
+            let back = inbox.put_back(vec![text(4), text(5)]);
+            inbox.add(vec![text(6)], InboxSeq(6));
+            assert_eq!((back, inbox.take().unwrap().1.len()), (InboxSeq(3), 3));
+        });
+    }
+}

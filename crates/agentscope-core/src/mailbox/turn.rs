@@ -1,4 +1,4 @@
-use super::{Held, Inner, Safe};
+use super::{Held, Inner, Safe, hear::overhear};
 use crate::{
     context::Context,
     error::{Error, ErrorKind, Result},
@@ -214,8 +214,7 @@ impl Turn {
 
     /// Takes what was heard since, into the reply. Call it before each thought.
     pub fn hear(&mut self) {
-        let taken = self.hold.inner.inbox().take();
-        if let Some((upto, msgs)) = taken {
+        if let Some((upto, msgs)) = overhear(&self.hold) {
             for msg in msgs {
                 self.emit(EventKind::Heard { msg });
             }

@@ -1,5 +1,7 @@
 //! A suite that cannot fail proves nothing: each of these has one defect, and the suite names it.
 
+mod audience;
+
 use agentscope_core::{
     Change, ChatModel, Context, FinishReason, InboxSeq, MemoryStore, ModelCard, ModelDelta, ModelRequest,
     ModelStream, Msg, Result, SessionFilter, SessionKey, StateStore, Stored, Tool, ToolChunk, ToolRequest,

@@ -222,7 +222,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "sub-agent-may-all",
         rule: "law 6",
         says: "what a sub-agent asks is allowed by nobody",
-        file: "crates/agentscope-agent/src/agent_tool.rs",
+        file: "crates/agentscope-agent/src/errand.rs",
         find: "Decision::deny(call.id.clone()).note(WHY)",
         replace: "Decision::allow(call.id.clone()).note(WHY)",
         packages: AGENT,

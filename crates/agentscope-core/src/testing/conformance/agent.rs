@@ -1,5 +1,7 @@
 //! What every agent has to keep, whatever it is made of.
 
+mod audience;
+
 use crate::{
     agent::{Agent, AgentExt, Decision, Input, ReplyRequest},
     context::Context,
@@ -9,6 +11,7 @@ use crate::{
     state::AgentState,
     stream::{EventStream, Probe},
 };
+use audience::Listener;
 use futures_core::future::BoxFuture;
 use futures_util::StreamExt;
 use std::{
@@ -70,7 +73,7 @@ impl Subject {
 /// Checks an agent; `make` makes a new one for each check. Panics with the law that is broken.
 ///
 /// It is interrupted before every poll of its task, dropped after every event, held without being read, asked twice at once, and
-/// given every input in every state of a call. Run it in virtual time.
+/// given every input in every state of a call. Its audience, if it has one, listens meanwhile. Run it in virtual time.
 ///
 /// ```
 /// use agentscope_core::{Msg, agent_fn, testing::conformance::{Subject, agent}};
@@ -91,7 +94,8 @@ pub async fn agent(make: impl Fn() -> Subject) {
 }
 
 async fn a_reply_is_well_formed(subject: &Subject) {
-    let seen = see(subject.agent.reply("hello").stream()).await;
+    let listener = Listener::of(&*subject.agent);
+    let seen = listener.see(subject.agent.reply("hello").stream(), "a plain reply").await;
     if let Some(error) = seen.error {
         broken(format_args!("an agent answers whatever it is told: {error}"));
     }
@@ -105,8 +109,10 @@ async fn an_interrupt_at_any_poll_leaves_good_state(make: &impl Fn() -> Subject)
     for at in 1..=polls {
         let subject = make();
         let probe = Arc::new(Probe { interrupt_at: at, ..Probe::default() });
-        let seen = see(subject.agent.call(hello(), Context::new().with_probe(probe))).await;
         let place = format!("an interrupt before poll {at} of {polls}");
+        let listener = Listener::of(&*subject.agent);
+        let reply = subject.agent.call(hello(), Context::new().with_probe(probe));
+        let seen = listener.see(reply, &place).await;
         if let Some(error) = &seen.error {
             broken(format_args!("an interrupted reply is no error, but {place} gave: {error}"));
         }
@@ -177,7 +183,9 @@ async fn an_agent_does_not_enter_itself(subject: &Subject) {
 }
 
 async fn a_deadline_is_an_error(subject: &Subject) {
-    let seen = see(subject.agent.reply("hello").deadline(Duration::ZERO).stream()).await;
+    let listener = Listener::of(&*subject.agent);
+    let reply = subject.agent.reply("hello").deadline(Duration::ZERO).stream();
+    let seen = listener.see(reply, "a deadline that had passed").await;
     match &seen.error {
         Some(error) if error.kind() != ErrorKind::Timeout => {
             broken(format_args!("an elapsed deadline is a timeout: {error}"));
@@ -244,7 +252,8 @@ async fn every_input_is_answered(make: &impl Fn() -> Subject) {
 
 async fn answered(subject: &Subject, input: Input, place: &str) {
     let before = subject.state().await;
-    let seen = see(subject.agent.reply(input).stream()).await;
+    let listener = Listener::of(&*subject.agent);
+    let seen = listener.see(subject.agent.reply(input).stream(), place).await;
     if seen.events.is_empty() && seen.error.is_none() {
         broken(format_args!("a reply has a beginning and an end, or an error: {place}"));
     }
@@ -278,7 +287,11 @@ struct Seen {
     fold: Msg,
 }
 
-async fn see(mut stream: EventStream) -> Seen {
+async fn see(stream: EventStream) -> Seen {
+    see_each(stream, |_| ()).await
+}
+
+async fn see_each(mut stream: EventStream, mut look: impl FnMut(&Event)) -> Seen {
     let mut seen = Seen { events: Vec::new(), error: None, fold: Msg::new("", Role::Assistant, Vec::new()) };
     while let Some(item) = patiently("the next event", stream.next()).await {
         match item {
@@ -286,6 +299,7 @@ async fn see(mut stream: EventStream) -> Seen {
                 if seen.error.is_some() {
                     broken(format_args!("nothing comes after the error of a reply: {event:?}"));
                 }
+                look(&event);
                 seen.fold.apply(&event);
                 seen.events.push(event);
             }

@@ -122,8 +122,8 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
         rule: "law 7",
         says: "any number of messages may be heard and not read",
         file: MAILBOX,
-        find: "if self.heard() + more <= limit {",
-        replace: "if self.heard() + more <= limit * 1_000 {",
+        find: "if self.msgs.len() + more <= limit {",
+        replace: "if self.msgs.len() + more <= limit * 1_000 {",
         packages: AGENT,
         tests: &["law_"],
     },
@@ -132,8 +132,8 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
         rule: "law 6",
         says: "what is observed is not put into the store",
         file: MAILBOX,
-        find: "Some(store) => Some(this.0.limits.ask(|| store.enqueue(&this.0.key, &msgs)).await?),",
-        replace: "Some(_) => None,",
+        find: "let last = this.0.limits.ask(|| store.enqueue(&this.0.key, &msgs)).await?;",
+        replace: "drop(store);\n            let last = InboxSeq(this.inbox().last.0 + msgs.len() as u64);",
         packages: CORE,
         tests: &["mailbox::"],
     },
@@ -141,7 +141,7 @@ pub(in crate::mutants::list) const MUTANTS: &[Mutant] = &[
         name: "heard-twice",
         rule: "law 6",
         says: "what was taken from the inbox is not marked as taken",
-        file: "crates/agentscope-core/src/mailbox/open.rs",
+        file: "crates/agentscope-core/src/mailbox/hear.rs",
         find: "hold.change(Change::Taken { upto });",
         replace: "let _ = upto;",
         packages: CORE,
@@ -199,6 +199,13 @@ const END: &str = r#"        if let Err(unsaved) = self.commit().await {
         };
         let Self { mut hold, place, sink, .. } = self;
         hold.torn = false;
+        // Before the next reply begins, so that replies are heard in the order in which they were given.
+        if let Some(audience) = hold.inner.audience.get()
+            && error.is_none()
+            && !waits
+        {
+            Box::pin(audience.tell(&msg)).await;
+        }
         drop((hold, place)); // the next reply may begin before this end is seen, never the other way round
         sink.send_end(end, msg);
 "#;
@@ -210,11 +217,17 @@ const END_BEFORE_COMMIT: &str = r#"        let state = self.state();
             return Err(Error::new(ErrorKind::Internal, "a reply ended that never began"));
         };
         let Self { mut hold, place, sink, .. } = self;
-        sink.send_end(end, msg);
+        sink.send_end(end, msg.clone());
         if let Err(unsaved) = hold.inner.commit(&mut hold.held).await {
             error = Some(unsaved);
         }
         hold.torn = false;
+        if let Some(audience) = hold.inner.audience.get()
+            && error.is_none()
+            && !waits
+        {
+            Box::pin(audience.tell(&msg)).await;
+        }
         drop((hold, place));
 "#;
 
@@ -226,6 +239,12 @@ const RELEASED_BEFORE_COMMIT: &str = r#"        let state = self.state();
         };
         let Self { mut hold, place, sink, .. } = self;
         hold.torn = false;
+        if let Some(audience) = hold.inner.audience.get()
+            && error.is_none()
+            && !waits
+        {
+            Box::pin(audience.tell(&msg)).await;
+        }
         let inner = Arc::clone(&hold.inner);
         drop((hold, place));
         let mut held = inner.held.lock().await;
