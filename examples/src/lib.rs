@@ -27,7 +27,7 @@ pub fn model() -> Result<Arc<dyn ChatModel>> {
 /// The model of `--model SPEC`, else these rules.
 ///
 /// # Errors
-/// As [`model`].
+/// As [`model()`].
 pub fn model_or(rules: Rules) -> Result<Arc<dyn ChatModel>> {
     let file = rules.file();
     Options::read(&[])?.model(rules, file)

@@ -6,7 +6,7 @@ use std::{
     io::{ErrorKind as Io, Write as _},
 };
 
-/// Writes a line, as that of std does, but is no panic where nobody reads it: see [`print`].
+/// Writes a line, as that of std does, but is no panic where nobody reads it: see [`print()`].
 #[macro_export]
 macro_rules! println {
     ($($words:tt)*) => { $crate::print(::std::format_args!("{}\n", ::std::format_args!($($words)*))) };

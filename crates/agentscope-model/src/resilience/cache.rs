@@ -198,7 +198,7 @@ struct Place {
     lead: Option<Lead>,
 }
 
-/// A model that is not asked again what it has answered before. Answers that came to their end ([`FinishReason::Stop`]) are kept, with
+/// A model that is not asked again what it has answered before. Answers that came to their end ([`FinishReason::Stop`](agentscope_core::FinishReason::Stop)) are kept, with
 /// their calls and thoughts; errors, and answers that were cut, never are. An answer that is given again costs nothing, so its usage is
 /// zero, and comes in as few pieces as it has blocks.
 ///
