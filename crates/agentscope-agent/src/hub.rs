@@ -33,7 +33,8 @@ const FAULTS: usize = 1024;
 /// [`faults`](Self::faults). Neither keeps a message from the others.
 ///
 /// Clones are the same hub. When the last one is dropped, nobody hears anybody through it; who is behind then still hears what
-/// was said before.
+/// was said before. A participant whose own function holds a clone keeps the hub alive for as long as both are there: remove
+/// it, or let it hold none.
 ///
 /// ```
 /// use agentscope_agent::MsgHub;
@@ -206,7 +207,7 @@ impl MsgHub {
     }
 
     /// Whether replies are heard by themselves, as they are at first. If not, pass on by [`broadcast`](Self::broadcast) what
-    /// shall be heard.
+    /// shall be heard. Put it off for a secret vote: the structured output of a reply is heard like its words.
     pub fn auto_broadcast(&self, on: bool) {
         self.0.state().automatic = on;
     }

@@ -16,11 +16,11 @@ pub use extra::{Extra, Map};
 use fold::Trail;
 
 use crate::{
-    error::Failure,
+    error::{Error, ErrorKind, Failure, Result},
     id::{MsgId, Name},
     timestamp::Timestamp,
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::Value;
 use std::ops::AddAssign;
 
@@ -258,6 +258,37 @@ impl Msg {
             extra: Extra::default(),
             trail: Trail::default(),
         }
+    }
+
+    /// The structured output as a `T`, as [`Reply::typed`](crate::Reply::typed) gives it: for a reply that was streamed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] if there is none, [`ErrorKind::Protocol`] if it is no `T`.
+    ///
+    /// ```
+    /// use agentscope_core::{ErrorKind, Msg};
+    ///
+    /// let mut msg = Msg::assistant("Adder", "done");
+    /// assert_eq!(msg.output_as::<u32>().unwrap_err().kind(), ErrorKind::Refused);
+    /// msg.output = Some(40.into());
+    /// assert_eq!(msg.output_as::<u32>()?, 40);
+    /// # Ok::<_, agentscope_core::Error>(())
+    /// ```
+    pub fn output_as<T: DeserializeOwned>(&self) -> Result<T> {
+        let name = &self.name;
+        let Some(output) = &self.output else {
+            let why = match self.finish {
+                Some(Finish::Interrupted) => "it was interrupted",
+                Some(Finish::Waiting) => "a tool call waits for a decision",
+                Some(Finish::ExceedMaxIters) => "its rounds were used up",
+                _ => "it does not know how",
+            };
+            return Err(Error::new(ErrorKind::Refused, format!("`{name}` gave no structured output: {why}")));
+        };
+        T::deserialize(output).map_err(|error| {
+            let message = format!("the structured output of `{name}` does not fit the type: {error}");
+            Error::new(ErrorKind::Protocol, message).with_source(error)
+        })
     }
 
     /// The blocks after the last tool result.

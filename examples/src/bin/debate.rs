@@ -26,7 +26,7 @@ async fn main() -> Result<()> {
     println!("The motion: {MOTION}");
     let verdict = watch(debate.reply(MOTION).stream()).await?;
 
-    let judgment: Judgment = serde_json::from_value(verdict.output.unwrap_or_default())?;
+    let judgment: Judgment = verdict.output_as()?;
     match judgment.winner {
         _ if !judgment.decided => println!("After 3 rounds it is not decided: {}", judgment.reason),
         Some(winner) => println!("The winner is {winner}: {}", judgment.reason),

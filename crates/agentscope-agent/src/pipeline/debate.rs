@@ -1,6 +1,7 @@
 use super::{Asked, Flow, Frame, Stage, pipeline_agent, repeat::exceeded, said};
 use crate::MsgHub;
 use agentscope_core::{Agent, Agents, BoxFuture, Error, ErrorKind, Input, Msg, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ const TRIES: u32 = 3;
 /// assert_eq!(judgment.winner.as_deref(), Some("Amy"));
 /// # Ok::<_, serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Judgment {
     /// Whether the debate is over.

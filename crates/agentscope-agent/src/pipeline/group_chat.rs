@@ -1,6 +1,6 @@
 use super::{Asked, Flow, Frame, SpeakerPolicy, Stage, pipeline_agent, said};
 use crate::MsgHub;
-use agentscope_core::{Agent, Agents, BoxFuture, Error, ErrorKind, Input, Msg, Name, Result};
+use agentscope_core::{Agent, Agents, BoxFuture, Error, ErrorKind, Input, Msg, Name, Result, Role};
 use std::sync::Arc;
 
 /// How often somebody speaks, if nothing else is said.
@@ -13,7 +13,7 @@ type Join = Arc<dyn Fn(Vec<Msg>) -> Result<Msg> + Send + Sync>;
 /// [policy](SpeakerPolicy) decides who speaks next.
 ///
 /// It ends after the [most turns](Self::max_turns), when the policy names nobody, or when [`until`](Self::until) holds. As an
-/// agent it says what was said last, or what [`join`](Self::join) makes of the talk; [`all`](Self::all) gives all of it.
+/// agent it says what was said last (nothing, if nobody spoke), or what [`join`](Self::join) makes of the talk; [`all`](Self::all) gives all of it.
 ///
 /// ```
 /// use agentscope_agent::GroupChat;
@@ -140,10 +140,7 @@ impl Flow for GroupChat {
         let mut talk = self.talk(asked, stage).await?;
         let msg = match join {
             Some(join) => join(talk)?,
-            None => talk.pop().ok_or_else(|| {
-                let message = "nobody spoke in the group chat: allow it a turn, and name who begins";
-                Error::new(ErrorKind::InvalidInput, message)
-            })?,
+            None => talk.pop().unwrap_or_else(|| Msg::new("", Role::Assistant, Vec::new())),
         };
         Ok(Arc::new(msg))
     }

@@ -3,7 +3,7 @@ use crate::{
     context::Context,
     error::{Error, ErrorKind, Result},
     interrupt::Interrupt,
-    message::{Finish, Msg},
+    message::Msg,
     stream::EventStream,
 };
 use futures_core::future::BoxFuture;
@@ -186,26 +186,11 @@ impl<A: Agent + ?Sized, T: DeserializeOwned + Send + 'static> IntoFuture for Rep
     type IntoFuture = BoxFuture<'static, Result<T>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let name = self.agent.card().name.clone();
-        let msg = self.stream().into_future();
+        let (name, msg) = (self.agent.card().name.clone(), self.stream().into_future());
         Box::pin(async move {
-            let msg = msg.await?;
-            let Some(output) = msg.output else {
-                let why = match msg.finish {
-                    Some(Finish::Interrupted) => "it was interrupted",
-                    Some(Finish::Waiting) => "a tool call waits for a decision",
-                    Some(Finish::ExceedMaxIters) => "its rounds were used up",
-                    _ => "it does not know how",
-                };
-                return Err(Error::new(
-                    ErrorKind::Refused,
-                    format!("`{name}` gave no structured output: {why}"),
-                ));
-            };
-            serde_json::from_value(output).map_err(|error| {
-                let message = format!("the structured output of `{name}` does not fit the type: {error}");
-                Error::new(ErrorKind::Protocol, message).with_source(error)
-            })
+            let mut msg = msg.await?;
+            msg.name = name; // an error names who was asked
+            msg.output_as()
         })
     }
 }
