@@ -11,7 +11,11 @@ const DEPTHS: [(&str, i32); 4] =
 pub fn policy() -> impl ChatModel {
     model_fn(ModelCard::new("policy"), |req| async move {
         let number = guess(&req);
-        Ok(vec![ModelDelta::tool_call(0, "", FINISH_TOOL, format!("{{\"number\":{number:.1}}}"))])
+        let as_data = req.tools.iter().any(|tool| tool.name == FINISH_TOOL);
+        Ok(vec![match as_data {
+            true => ModelDelta::tool_call(0, "", FINISH_TOOL, format!("{{\"number\":{number:.1}}}")),
+            false => ModelDelta::text(format!("I guess {number:.1}.")),
+        }])
     })
 }
 

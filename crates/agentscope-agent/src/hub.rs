@@ -248,12 +248,21 @@ impl MsgHub {
 
 impl MsgHub {
     /// Waits until `agent` has heard what was said so far: who speaks has to know it.
-    pub(crate) async fn caught_up(&self, agent: &dyn Agent) {
-        let Some(audience) = agent.audience() else { return };
+    ///
+    /// # Errors
+    /// Why it has not heard all.
+    pub(crate) async fn ready(&self, agent: &dyn Agent) -> Result<()> {
+        let Some(audience) = agent.audience() else { return Ok(()) };
         let members = Arc::clone(&self.0.state().members);
         if let Some(member) = members.iter().find(|member| *member.audience() == audience) {
             member.caught_up().await;
         }
+        let faults = self.0.log.faults();
+        let unheard = faults.iter().find(|fault| fault.participant == agent.card().name);
+        unheard.map_or(Ok(()), |fault| {
+            let what = format_args!("`{}` did not hear all that was said", fault.participant).to_string();
+            Err(fault.error.clone().context(what))
+        })
     }
 }
 

@@ -23,14 +23,15 @@ pub use speaker::SpeakerPolicy;
 use crate::errand::Errand;
 use agentscope_core::{
     Agent, AgentCard, BoxFuture, CallId, Context, Error, ErrorKind, EventKind, EventSink, EventStream,
-    Finish, Input, Item, Mailbox, Msg, Name, Opened, Queued, ReplyRequest, Result,
+    Finish, Input, Item, Mailbox, Msg, Name, Opened, Queued, ReplyRequest, Result, SAID_AS,
 };
 use futures_util::future::join_all;
 use serde_json::Value;
 use std::{
+    collections::VecDeque,
     future::{Future, poll_fn},
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -53,12 +54,22 @@ pub(crate) struct Frame {
     pub(crate) card: Arc<AgentCard>,
     pub(crate) mailbox: Mailbox,
     pub(crate) deadline: Option<Duration>,
+    /// What it heard since its last reply, the newest last: its agents have heard it themselves, conditions look at it.
+    heard: Arc<Mutex<VecDeque<Arc<Msg>>>>,
 }
+
+/// How much of what a pipeline hears its conditions can look at.
+const HEARD: usize = 64;
 
 impl Frame {
     /// A pipeline that has the name of who speaks for it.
     pub(crate) fn new(name: impl Into<Name>) -> Self {
-        Self { card: Arc::new(AgentCard::new(name)), mailbox: Mailbox::new(), deadline: None }
+        Self {
+            card: Arc::new(AgentCard::new(name)),
+            mailbox: Mailbox::new(),
+            deadline: None,
+            heard: Arc::default(),
+        }
     }
 
     pub(crate) fn of(agent: Option<&Arc<dyn Agent>>, otherwise: &str) -> Self {
@@ -68,6 +79,17 @@ impl Frame {
     pub(crate) fn card(&mut self) -> &mut AgentCard {
         Arc::make_mut(&mut self.card)
     }
+
+    fn heard(&self) -> MutexGuard<'_, VecDeque<Arc<Msg>>> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hear(&self, msgs: &[Arc<Msg>]) {
+        let mut heard = self.heard();
+        heard.extend(msgs.iter().cloned());
+        let too_many = heard.len().saturating_sub(HEARD);
+        heard.drain(..too_many);
+    }
 }
 
 /// What a pipeline is asked: messages, which may be none, and the schema of the output that is wanted of who speaks last.
@@ -75,22 +97,34 @@ impl Frame {
 pub(crate) struct Asked {
     pub(crate) msgs: Vec<Arc<Msg>>,
     pub(crate) schema: Option<Arc<Value>>,
+    /// What the pipeline, and so each of its agents, has heard before.
+    pub(crate) heard: Vec<Arc<Msg>>,
 }
 
 impl Asked {
+    /// These messages and nothing else.
+    pub(crate) fn only(msgs: Vec<Arc<Msg>>, schema: Option<Arc<Value>>) -> Self {
+        Self { msgs, schema, heard: Vec::new() }
+    }
+
     /// The same wish about another message.
     pub(crate) fn about(&self, msg: &Arc<Msg>) -> Self {
-        Self { msgs: vec![said(msg)], schema: self.schema.clone() }
+        Self::only(vec![said(msg)], self.schema.clone())
     }
 
     /// The same messages without the wish.
     pub(crate) fn plain(&self) -> Self {
-        Self { msgs: self.msgs.clone(), schema: None }
+        Self::only(self.msgs.clone(), None)
     }
 
-    /// What a condition looks at: the last message, an empty one if there is none.
+    /// What this is about: what was asked, or else what was heard before.
+    pub(crate) fn topic(&self) -> &[Arc<Msg>] {
+        if self.msgs.is_empty() { &self.heard } else { &self.msgs }
+    }
+
+    /// What a condition looks at: the last message, asked or heard; an empty one if there is none.
     pub(crate) fn last(&self) -> Arc<Msg> {
-        self.msgs.last().cloned().unwrap_or_else(|| Arc::new(Msg::user("")))
+        self.topic().last().cloned().unwrap_or_else(|| Arc::new(Msg::user("")))
     }
 
     /// What a function form is asked.
@@ -102,7 +136,7 @@ impl Asked {
                     Item::Msg(msg) => Some(msg),
                     _ => None,
                 });
-                Ok(Self { msgs: msgs.collect(), schema: None })
+                Ok(Self::only(msgs.collect(), None))
             }
             _ => {
                 let message =
@@ -111,6 +145,25 @@ impl Asked {
             }
         }
     }
+}
+
+/// The names of agents that others call by name.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] where two have the same.
+pub(crate) fn names_of(agents: &[Arc<dyn Agent>]) -> Result<Vec<Name>> {
+    let mut names: Vec<Name> = Vec::with_capacity(agents.len());
+    for agent in agents {
+        let name = &agent.card().name;
+        if names.contains(name) {
+            let message = format!(
+                "two agents are called `{name}`, and nobody could tell them apart: give each its own name"
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        names.push(name.clone());
+    }
+    Ok(names)
 }
 
 /// What leaves an agent for the next one.
@@ -145,10 +198,8 @@ impl Stage {
     /// Why the agent failed, naming it; anything if the pipeline is interrupted, because then it goes no further.
     pub(crate) async fn ask(&self, agent: &Arc<dyn Agent>, asked: Asked) -> Result<Arc<Msg>> {
         self.go_on()?;
-        let input = match asked.msgs.is_empty() {
-            true => Input::Continue,
-            false => Input::from(asked.msgs),
-        };
+        // Not `Input::Continue`, even where there is nothing: that would take up a reply which waits for its user.
+        let input = Input::Messages(asked.msgs.into_iter().map(Item::Msg).collect());
         let mut req = ReplyRequest::from(input);
         req.output_schema = asked.schema;
         let name = &agent.card().name;
@@ -166,8 +217,27 @@ impl Stage {
     /// If the pipeline was interrupted.
     pub(crate) fn go_on(&self) -> Result<()> {
         match self.cx.interrupt().is_triggered() {
-            true => Err(Error::new(ErrorKind::Refused, "the pipeline was interrupted")),
+            true => Err(interrupted()),
             false => Ok(()),
+        }
+    }
+
+    /// Waits for something that is no agent's work, as long as the pipeline may.
+    ///
+    /// # Errors
+    /// If it was interrupted, or its time is over.
+    pub(crate) async fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        let over = async {
+            match self.cx.time_left() {
+                Some(time) => tokio::time::sleep(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            () = self.cx.interrupt().triggered() => self.go_on().and_then(|()| Err(interrupted())),
+            () = over => Err(Error::new(ErrorKind::Timeout, "the deadline passed before the pipeline was done")),
         }
     }
 
@@ -186,11 +256,16 @@ impl Stage {
     }
 }
 
+fn interrupted() -> Error {
+    Error::new(ErrorKind::Refused, "the pipeline was interrupted")
+}
+
 /// Runs a flow as a function.
 pub(crate) fn run_unseen<F: Flow>(flow: F, input: Input) -> BoxFuture<'static, Result<Msg>> {
     Box::pin(async move {
         let stage = Stage::unseen(flow.frame());
-        flow.run(Asked::of(input).await?, stage).await.map(Arc::unwrap_or_clone)
+        let asked = stage.wait(Asked::of(input)).await??;
+        flow.run(asked, stage).await.map(Arc::unwrap_or_clone)
     })
 }
 
@@ -219,7 +294,8 @@ async fn drive<F: Flow>(flow: F, queued: Queued, cx: Context, sink: EventSink) -
         Opened::Aborted(turn) => return turn.end(Finish::Interrupted, None).await,
         Opened::Left => return Ok(()),
     };
-    let asked = Asked { msgs: turn.heard(), schema };
+    let heard = flow.frame().heard().drain(..).collect();
+    let asked = Asked { msgs: turn.heard(), schema, heard };
     let stage = Stage { cx: cx.clone(), shown: Some(Arc::default()) };
     let result = {
         let mut running = pin!(flow.run(asked, stage.clone()));
@@ -242,7 +318,12 @@ async fn drive<F: Flow>(flow: F, queued: Queued, cx: Context, sink: EventSink) -
             if let Some(value) = spoken.output {
                 turn.emit(EventKind::Output { value });
             }
-            turn.set_metadata(spoken.metadata);
+            let mut metadata = spoken.metadata;
+            // Who has heard it of the agent that said it need not hear it again.
+            if !metadata.contains_key(SAID_AS) {
+                metadata.insert(SAID_AS.to_owned(), spoken.id.to_string().into());
+            }
+            turn.set_metadata(metadata);
             match spoken.finish {
                 Some(Finish::ExceedMaxIters) => Finish::ExceedMaxIters,
                 _ => Finish::Completed,
@@ -264,8 +345,10 @@ pub(crate) async fn patience(cx: &Context) {
 }
 
 /// Lets all agents of a pipeline hear. Who fails to keeps nothing from the others.
-pub(crate) fn observe(agents: Vec<Arc<dyn Agent>>, msgs: Vec<Arc<Msg>>) -> BoxFuture<'static, Result<()>> {
+pub(crate) fn observe<F: Flow>(flow: &F, msgs: Vec<Arc<Msg>>) -> BoxFuture<'static, Result<()>> {
+    let (agents, frame) = (flow.parts(), flow.frame().clone());
     Box::pin(async move {
+        frame.hear(&msgs);
         let heard = join_all(agents.iter().map(|agent| agent.observe(msgs.clone()))).await;
         for (agent, heard) in agents.iter().zip(heard) {
             heard.map_err(|error| error.context(format_args!("`{}`", agent.card().name)))?;
@@ -324,7 +407,7 @@ macro_rules! pipeline_agent {
                 &self,
                 msgs: Vec<std::sync::Arc<agentscope_core::Msg>>,
             ) -> agentscope_core::BoxFuture<'static, agentscope_core::Result<()>> {
-                crate::pipeline::observe(crate::pipeline::Flow::parts(self), msgs)
+                crate::pipeline::observe(self, msgs)
             }
 
             fn audience(&self) -> Option<agentscope_core::Audience> {

@@ -169,6 +169,7 @@ async fn drive(config: Arc<Config>, queued: Queued, cx: Context, sink: EventSink
         }
         _ => {}
     }
+    turn.forget(); // the pictures before are shown to nobody again
     let (finish, error) = turn.finish_of(&cx, Finish::Completed);
     turn.end(finish, error).await
 }

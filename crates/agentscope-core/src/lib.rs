@@ -44,8 +44,8 @@ pub use interrupt::{Interrupt, Reason};
 pub use mailbox::{ALLOWED_SLOT, Limits, Mailbox, Opened, Queued, Turn};
 pub use memory::{Memory, Recalled, Workspace};
 pub use message::{
-    CallState, ContentBlock, Extra, FINISH_TOOL, Finish, Map, Media, Msg, Role, Round, Source, ToolCall,
-    ToolResult, ToolState, Usage,
+    CallState, ContentBlock, Extra, FINISH_TOOL, Finish, Map, Media, Msg, Role, Round, SAID_AS, Source,
+    ToolCall, ToolResult, ToolState, Usage,
 };
 pub use middleware::{CompactRequest, Compaction, Middleware, Next, Permission, PermissionRequest};
 pub use model::{

@@ -28,6 +28,10 @@ use std::ops::AddAssign;
 /// which the agent's words begin, because it ends the reply.
 pub const FINISH_TOOL: &str = "generate_response";
 
+/// The metadata by which a message that says again what another one said, as a pipeline does for its last agent, names that one
+/// by its id. Who has heard the one is not told the other.
+pub const SAID_AS: &str = "said_as";
+
 /// One message: who said it, and what, in blocks. A reply of an agent is one message, tool calls and results included.
 ///
 /// ```

@@ -36,7 +36,10 @@ impl Show {
             EventKind::Block { block: ContentBlock::Text { text, .. } } if !self.stage.was_said(text) => {
                 screen.words(&fold.name, text).await
             }
-            EventKind::Resumed { .. } => self.missed(screen, fold, before).await,
+            EventKind::Resumed { .. } => {
+                self.stage.missed(screen).await?;
+                self.missed(screen, fold, before).await
+            }
             EventKind::ToolCallState { id, state: CallState::Started, .. } => {
                 match fold.calls().filter(|call| call.id == *id).last() {
                     Some(call) => self.call(screen, call).await,

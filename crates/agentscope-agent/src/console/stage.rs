@@ -2,7 +2,7 @@
 
 use super::screen::Screen;
 use agentscope_core::{ContentBlock, Event, EventKind, Name, ReplyId, Result};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 /// The agents that speak in a pipeline. One is heard as it speaks; what others say at the same time is shown when it has ended.
 #[derive(Default)]
@@ -10,6 +10,8 @@ pub(super) struct Stage {
     speaking: VecDeque<Speech>,
     /// What was said last: the pipeline says it again, as its own.
     last: String,
+    /// The replies of pipelines within.
+    pipelines: HashSet<ReplyId>,
 }
 
 struct Speech {
@@ -26,18 +28,33 @@ impl Stage {
         !self.last.is_empty() && self.last.trim() == text.trim()
     }
 
+    /// Some of what happened was not seen, perhaps the end of a speech: what comes is shown as it comes.
+    pub(super) async fn missed(&mut self, screen: &mut Screen) -> Result<()> {
+        self.speaking.iter_mut().for_each(|speech| speech.over = true);
+        self.show(screen).await?;
+        *self = Self::default();
+        Ok(())
+    }
+
     /// What happens in the reply of the agent `name`.
     pub(super) async fn event(&mut self, screen: &mut Screen, name: &Name, event: &Event) -> Result<()> {
         match &event.kind {
             EventKind::TextDelta { delta, .. } => self.says(screen, name, event, delta).await,
-            EventKind::Block { block: ContentBlock::Text { text, .. } } if !self.was_said(text) => {
+            EventKind::Block { block: ContentBlock::Text { text, .. } }
+                if !self.pipelines.contains(&event.reply_id) || !self.was_said(text) =>
+            {
                 self.says(screen, name, event, text).await
             }
             EventKind::ToolResult(result) => screen.line(&format!("  {name} used {}", result.name)).await,
-            EventKind::Inner { name, call_id, event, .. } if call_id.is_empty() => {
+            EventKind::Inner { name, call_id, event: inner, .. } if call_id.is_empty() => {
+                self.pipelines.insert(event.reply_id.clone());
+                let event = inner;
                 Box::pin(self.event(screen, name, event)).await
             }
-            EventKind::ReplyEnd { .. } => self.ends(screen, &event.reply_id).await,
+            EventKind::ReplyEnd { .. } => {
+                self.pipelines.remove(&event.reply_id);
+                self.ends(screen, &event.reply_id).await
+            }
             _ => Ok(()),
         }
     }

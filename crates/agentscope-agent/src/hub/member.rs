@@ -144,8 +144,7 @@ impl Member {
     }
 
     /// Hears what it is behind with, in order, each in `limit`.
-    async fn catch_up(self, limit: Duration, log: Arc<FaultLog>) {
-        let mut running = Running { member: self, over: false };
+    async fn catch_up(mut running: Running, limit: Duration, log: Arc<FaultLog>) {
         let this = running.member.clone();
         while let Some(Late { msg, hearing }) = this.next() {
             let begin = || unharmed(async { this.0.agent.observe(vec![Arc::clone(&msg)]).await });
@@ -208,10 +207,13 @@ impl Hearing {
             return;
         }
         backlog.next.push_back(late);
-        if !std::mem::replace(&mut backlog.running, true) {
-            // Its owner is the hub's `settled`; it ends by itself, because each message has its limit.
-            drop(tokio::spawn(member.clone().catch_up(limit, Arc::clone(log))));
+        if std::mem::replace(&mut backlog.running, true) {
+            return;
         }
+        drop(backlog); // a runtime that ends drops the task at once, which takes the lock
+        let running = Running { member, over: false };
+        // Its owner is the hub's `settled`; it ends by itself, because each message has its limit.
+        drop(tokio::spawn(Member::catch_up(running, limit, Arc::clone(log))));
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{Asked, Flow, Frame, Stage, pipeline_agent, repeat::exceeded, said};
+use super::{Asked, Flow, Frame, Stage, names_of, pipeline_agent, repeat::exceeded, said};
 use crate::MsgHub;
 use agentscope_core::{Agent, Agents, BoxFuture, Error, ErrorKind, Input, Msg, Result};
 use schemars::JsonSchema;
@@ -91,7 +91,8 @@ impl Debate {
         let (this, topic) = (self.clone(), topic.into());
         Box::pin(async move {
             let stage = Stage::unseen(&this.frame);
-            Ok(this.hold(Asked::of(topic).await?, stage).await?.1)
+            let asked = stage.wait(Asked::of(topic)).await??;
+            Ok(this.hold(asked, stage).await?.1)
         })
     }
 
@@ -101,15 +102,16 @@ impl Debate {
             let message = format!("a debate takes two debaters, and there is {}", self.debaters.len());
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
+        names_of(&self.debaters)?;
         let hub = MsgHub::new(self.debaters.to_vec())?;
         for msg in &asked.msgs {
-            hub.broadcast(msg).await?;
+            let _ = stage.wait(hub.broadcast(msg)).await?; // who did not hear cannot speak
         }
-        let mut told: Vec<Arc<Msg>> = asked.msgs.iter().map(said).collect();
+        let mut told: Vec<Arc<Msg>> = asked.topic().iter().map(said).collect();
         let mut round = 1;
         loop {
             for debater in self.debaters.iter() {
-                hub.caught_up(&**debater).await;
+                stage.wait(hub.ready(&**debater)).await??;
                 told.push(said(&stage.ask(debater, Asked::default()).await?));
             }
             let (reply, judgment) = self.decide(std::mem::take(&mut told), &stage).await?;
@@ -140,7 +142,7 @@ impl Debate {
         let mut question = "You have heard this round. Is the debate decided, and who won it?".to_owned();
         for _ in 0..TRIES {
             msgs.push(Arc::new(Msg::user(question)));
-            let asked = Asked { msgs: std::mem::take(&mut msgs), schema: Some(Arc::clone(&schema)) };
+            let asked = Asked::only(std::mem::take(&mut msgs), Some(Arc::clone(&schema)));
             let reply = stage.ask(&self.judge, asked).await?;
             match judgment(&reply, &names) {
                 Ok(judgment) => return Ok((reply, judgment)),

@@ -86,7 +86,8 @@ impl Fanout {
         let (this, input) = (self.clone(), input.into());
         Box::pin(async move {
             let stage = Stage::unseen(&this.frame);
-            this.replies(Asked::of(input).await?, stage).await
+            let asked = stage.wait(Asked::of(input)).await??;
+            this.replies(asked, stage).await
         })
     }
 

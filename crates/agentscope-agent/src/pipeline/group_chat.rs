@@ -1,6 +1,6 @@
-use super::{Asked, Flow, Frame, SpeakerPolicy, Stage, pipeline_agent, said};
+use super::{Asked, Flow, Frame, SpeakerPolicy, Stage, names_of, pipeline_agent, said};
 use crate::MsgHub;
-use agentscope_core::{Agent, Agents, BoxFuture, Error, ErrorKind, Input, Msg, Name, Result, Role};
+use agentscope_core::{Agent, Agents, BoxFuture, Error, ErrorKind, Input, Msg, Result, Role};
 use std::sync::Arc;
 
 /// How often somebody speaks, if nothing else is said.
@@ -94,7 +94,8 @@ impl GroupChat {
         let (this, input) = (self.clone(), input.into());
         Box::pin(async move {
             let stage = Stage::unseen(&this.frame);
-            this.talk(Asked::of(input).await?, stage).await
+            let asked = stage.wait(Asked::of(input)).await??;
+            this.talk(asked, stage).await
         })
     }
 
@@ -105,17 +106,17 @@ impl GroupChat {
         }
         let hub = MsgHub::new(self.participants.to_vec())?;
         for msg in &asked.msgs {
-            hub.broadcast(msg).await?;
+            let _ = stage.wait(hub.broadcast(msg)).await?; // who did not hear cannot speak
         }
-        let names: Vec<Name> = self.participants.iter().map(|agent| agent.card().name.clone()).collect();
-        let mut talk: Vec<Msg> = asked.msgs.iter().map(|msg| msg.spoken()).collect();
+        let names = names_of(&self.participants)?;
+        let mut talk: Vec<Msg> = asked.topic().iter().map(|msg| msg.spoken()).collect();
         let (begun, mut told) = (talk.len(), 0);
         for turn in 0..self.max_turns as usize {
             let next = self.speaker.next(&talk, told, &names, turn, &stage).await?;
             told = talk.len();
             let Some(agent) = next.and_then(|place| self.participants.get(place)) else { break };
-            hub.caught_up(&**agent).await;
-            let reply = stage.ask(agent, Asked { msgs: Vec::new(), schema: asked.schema.clone() }).await?;
+            stage.wait(hub.ready(&**agent)).await??;
+            let reply = stage.ask(agent, Asked::only(Vec::new(), asked.schema.clone())).await?;
             let over = self.until.as_ref().is_some_and(|until| until(&reply));
             talk.push(Arc::unwrap_or_clone(said(&reply)));
             if over {

@@ -1,4 +1,4 @@
-use super::{Asked, Flow, Frame, Stage, pipeline_agent, repeat::exceeded, run_unseen, said};
+use super::{Asked, Flow, Frame, Stage, names_of, pipeline_agent, repeat::exceeded, run_unseen, said};
 use agentscope_core::{
     Agent, Agents, BoxFuture, Context, Error, ErrorKind, Input, Msg, Result, Tool, ToolChunk, ToolRequest,
     ToolSpec, ToolState, ToolStream,
@@ -79,6 +79,7 @@ impl Flow for Handoff {
     }
 
     async fn run(self, asked: Asked, stage: Stage) -> Result<Arc<Msg>> {
+        names_of(&self.agents)?;
         let request = asked.clone();
         let mut asked = asked;
         for handed in 0.. {
@@ -103,7 +104,7 @@ impl Flow for Handoff {
             let mut msgs = request.msgs.clone();
             msgs.extend(Some(said(&reply)).filter(|said| !said.content.is_empty()));
             msgs.extend(Some(Arc::new(brief)).filter(|brief| !brief.text().is_empty()));
-            asked = Asked { msgs, schema: request.schema.clone() };
+            asked = Asked::only(msgs, request.schema.clone());
         }
         Err(Error::new(ErrorKind::Internal, "more handoffs than can be counted"))
     }

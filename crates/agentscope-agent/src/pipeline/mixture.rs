@@ -80,14 +80,14 @@ impl Flow for MixtureOfAgents {
     }
 
     async fn run(self, asked: Asked, stage: Stage) -> Result<Arc<Msg>> {
-        let question: Vec<String> = asked.msgs.iter().map(|msg| msg.text()).collect();
+        let question: Vec<String> = asked.topic().iter().map(|msg| msg.text()).collect();
         let question = question.join("\n");
         let mut told = asked.plain();
         for round in 1.. {
             let replies = self.references.clone().replies(told, stage.clone()).await?;
             let last = round >= self.rounds;
             let prompt = if last { &*self.prompt } else { IMPROVE };
-            told = Asked { msgs: vec![Arc::new(answers(prompt, &question, replies)?)], schema: None };
+            told = Asked::only(vec![Arc::new(answers(prompt, &question, replies)?)], None);
             if last {
                 break;
             }

@@ -7,6 +7,10 @@ use std::sync::Arc;
 /// How often a chooser is asked again who does not name a participant.
 const TRIES: u32 = 3;
 
+/// What a model is told that chooses.
+const MODERATE: &str = "You moderate a talk and only decide who speaks next: whoever has been asked, or has most to say. You \
+                        never speak yourself.";
+
 /// How a chooser says that the talk is over.
 const NOBODY: &str = "nobody";
 
@@ -39,6 +43,7 @@ enum Policy {
     RoundRobin,
     Random(u64),
     Mention,
+    Model(Arc<dyn ChatModel>),
     Chooser(Arc<dyn Agent>),
     Function(Choice),
 }
@@ -61,9 +66,7 @@ impl SpeakerPolicy {
 
     /// Whom a model names, that is shown what is said.
     pub fn model(model: impl ChatModel) -> Self {
-        let prompt = "You moderate a talk and only decide who speaks next: whoever has been asked, or has most to say. You never \
-                      speak yourself.";
-        Policy::Chooser(Arc::new(ReActAgent::new("Moderator", model).prompt(prompt))).into()
+        Policy::Model(Arc::new(model)).into()
     }
 
     /// Whom an agent names, in structured output with the field `speaker`. It is told what is said, and takes no part.
@@ -110,6 +113,12 @@ impl SpeakerPolicy {
             Policy::RoundRobin => return Ok(Some(turn % names.len().max(1))),
             Policy::Random(seed) => return Ok(random(*seed, turn, talk, names)),
             Policy::Mention => talk.last().and_then(|msg| mentioned(msg, names)).and_then(at),
+            Policy::Model(model) => {
+                // Made each time, and told all each time: it has no other talk in mind, and keeps none.
+                let chooser = ReActAgent::new("Moderator", Arc::clone(model)).prompt(MODERATE);
+                let chooser: Arc<dyn Agent> = Arc::new(chooser);
+                choose(&chooser, talk, names, stage).await?
+            }
             Policy::Chooser(chooser) => {
                 choose(chooser, talk.get(told..).unwrap_or_default(), names, stage).await?
             }
@@ -190,7 +199,7 @@ async fn choose(
     let mut question = format!("Who shall speak next? One of: {}.", allowed.join(", "));
     for _ in 0..TRIES {
         msgs.push(Arc::new(Msg::user(question)));
-        let asked = Asked { msgs: std::mem::take(&mut msgs), schema: Some(Arc::new(schema.clone())) };
+        let asked = Asked::only(std::mem::take(&mut msgs), Some(Arc::new(schema.clone())));
         let reply = stage.ask(chooser, asked).await?;
         let speaker = reply.output.as_ref().and_then(|output| output.get("speaker")).and_then(Value::as_str);
         match speaker {

@@ -326,7 +326,8 @@ async fn what_is_passed_on_by_hand_and_by_the_hub_is_taken_once() {
     bob.observe(vec![Arc::new(said.spoken())]).await.unwrap();
     bob.reply("two").await.unwrap();
     // Another handle, as another process has it.
-    heir.reply(&said).await.unwrap();
+    heir.observe(vec![Arc::new(said.spoken())]).await.unwrap();
+    heir.reply("three").await.unwrap();
     let told = texts(&heir.snapshot().await.unwrap());
     assert_eq!(told.iter().filter(|it| *it == "Alice: one").count(), 1, "{told:?}");
 }
@@ -362,6 +363,43 @@ async fn what_is_heard_twice_in_the_middle_of_a_reply_enters_it_once() {
         .collect();
     assert_eq!(heard, ["Hurry!"]);
     assert_eq!(bob.mailbox().heard(), 0);
+}
+
+#[tokio::test]
+async fn what_is_asked_twice_is_meant_twice_in_a_hub_as_well() {
+    let (alice, bob) = (echoing("Alice"), echoing("Bob"));
+    let _hub = MsgHub::new((&alice, &bob)).unwrap();
+    alice.reply("one").await.unwrap();
+    let nudge: Arc<Msg> = Msg::user("Go on.").into();
+    for _ in 0..3 {
+        assert_eq!(bob.reply(&nudge).await.unwrap().text(), "Go on.");
+    }
+    let told = texts(&bob.snapshot().await.unwrap());
+    assert_eq!(told.iter().filter(|it| *it == "user: Go on.").count(), 3, "{told:?}");
+}
+
+#[tokio::test]
+async fn what_a_pipeline_says_again_is_not_taken_by_who_has_heard_it() {
+    let [alice, bob, carol] = ["Alice", "Bob", "Carol"].map(echoing);
+    let _hub = MsgHub::new((&alice, &bob, &carol)).unwrap();
+    let first = Sequential::new((&alice, &bob));
+    Sequential::new((&first, &carol)).reply("one").await.unwrap();
+    let told = texts(&carol.snapshot().await.unwrap());
+    assert_eq!(told, ["Alice: one", "Bob: one", "Carol: one"]);
+}
+
+#[tokio::test]
+async fn a_pipeline_in_a_hub_decides_by_what_it_heard() {
+    let (alice, yes, no) = (echoing("Alice"), speaker("Yes"), speaker("No"));
+    let desk = agentscope_agent::IfElse::new(|msg: &Msg| msg.text() == "left", &yes, &no).named("Desk");
+    let _hub = MsgHub::new((&alice, &desk)).unwrap();
+    for (said, by) in [("left", &yes), ("right", &no)] {
+        alice.reply(said).await.unwrap();
+        let heard = Ears::new("Ears");
+        let _beside = MsgHub::new((by, &heard)).unwrap();
+        assert_eq!(desk.reply(()).await.unwrap().text(), said);
+        assert_eq!(heard.texts(), [said]);
+    }
 }
 
 #[tokio::test]

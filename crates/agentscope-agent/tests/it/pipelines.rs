@@ -3,6 +3,7 @@
 mod bad;
 mod cast;
 mod swept;
+mod talk;
 
 use crate::support::{HardOfHearing, speaker};
 use agentscope_agent::{

@@ -16,11 +16,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
-use tokio::{
-    runtime::Handle,
-    sync::Notify,
-    task::{AbortHandle, coop::consume_budget},
-};
+use tokio::{runtime::Handle, sync::Notify, task::coop::consume_budget};
 
 /// How long a listener may take for one event.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -191,7 +187,8 @@ pub struct Listeners(Arc<Mutex<Vec<Arc<Ear>>>>);
 impl Listeners {
     /// Adds one.
     pub fn add(&self, listener: Listener) -> Listening {
-        let ear = Arc::new(Ear { listener, queue: Mutex::default(), idle: Notify::new() });
+        let ear =
+            Arc::new(Ear { listener, queue: Mutex::default(), idle: Notify::new(), gone: Notify::new() });
         lock(&self.0).push(Arc::clone(&ear));
         Listening { ear, all: Some(Arc::downgrade(&self.0)) }
     }
@@ -228,13 +225,15 @@ struct Ear {
     listener: Listener,
     queue: Mutex<Queue>,
     idle: Notify,
+    /// Nobody listens any more.
+    gone: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     waiting: VecDeque<Happened>,
     /// Runs while something waits or is being heard.
-    task: Option<AbortHandle>,
+    runs: bool,
     closed: bool,
     report: Heard,
 }
@@ -260,17 +259,22 @@ impl Ear {
             );
             return queue.miss(Error::new(ErrorKind::Exhausted, message));
         }
-        if queue.task.is_none() {
-            let Ok(runtime) = Handle::try_current() else {
+        let runtime = match Handle::try_current() {
+            Ok(runtime) => runtime,
+            Err(_) if queue.runs => return queue.waiting.push_back(happened.clone()),
+            Err(_) => {
                 let message = "an action was done outside of a tokio runtime, where listeners cannot run";
                 return queue.miss(Error::new(ErrorKind::Internal, message));
-            };
-            // Its owner is the `Listening`, whose end aborts it.
-            let task =
-                runtime.spawn(Deliver { ear: Arc::clone(self), over: false }.run(Arc::clone(environment)));
-            queue.task = Some(task.abort_handle());
-        }
+            }
+        };
         queue.waiting.push_back(happened.clone());
+        if std::mem::replace(&mut queue.runs, true) {
+            return;
+        }
+        drop(queue); // a runtime that ends drops the task at once, which takes the lock
+        // Its owner is the `Listening`, whose end stops it.
+        let deliver = Deliver { ear: Arc::clone(self), over: false };
+        drop(runtime.spawn(deliver.run(Arc::clone(environment))));
     }
 
     /// The next event, or the end of the task.
@@ -278,7 +282,7 @@ impl Ear {
         let mut queue = self.queue();
         let next = queue.waiting.pop_front();
         if next.is_none() {
-            queue.task = None;
+            queue.runs = false;
             drop(queue);
             self.idle.notify_waiters();
         }
@@ -311,7 +315,7 @@ impl Ear {
         loop {
             let mut idle = pin!(self.idle.notified());
             idle.as_mut().enable(); // made first, so that nothing is missed in between
-            if self.queue().task.is_none() {
+            if !self.queue().runs {
                 return;
             }
             idle.await;
@@ -322,11 +326,8 @@ impl Ear {
         let mut queue = self.queue();
         queue.closed = true;
         queue.waiting.clear();
-        if let Some(task) = queue.task.take() {
-            task.abort();
-        }
         drop(queue);
-        self.idle.notify_waiters();
+        self.gone.notify_one();
     }
 }
 
@@ -354,9 +355,15 @@ struct Deliver {
 
 impl Deliver {
     async fn run(mut self, environment: Arc<dyn Environment>) {
-        while let Some(happened) = self.ear.next() {
-            let result = self.ear.hear(Arc::clone(&environment), happened).await;
-            self.ear.queue().note(result);
+        let ear = Arc::clone(&self.ear);
+        let mut gone = pin!(ear.gone.notified());
+        while let Some(happened) = ear.next() {
+            let result = tokio::select! {
+                biased;
+                result = ear.hear(Arc::clone(&environment), happened) => result,
+                () = &mut gone => return,
+            };
+            ear.queue().note(result);
             consume_budget().await; // a listener that never waits lets others run
         }
         self.over = true;
@@ -369,7 +376,7 @@ impl Drop for Deliver {
             return;
         }
         let mut queue = self.ear.queue();
-        queue.task = None;
+        queue.runs = false;
         let lost = queue.waiting.drain(..).count() as u64;
         queue.report.missed += lost;
         drop(queue);

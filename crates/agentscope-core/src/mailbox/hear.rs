@@ -2,9 +2,10 @@
 
 use super::turn::Hold;
 use crate::{
-    message::{ContentBlock, Msg},
+    message::{ContentBlock, Msg, SAID_AS},
     state::{Change, InboxSeq},
 };
+use serde_json::Value;
 use std::{collections::HashSet, sync::Arc};
 
 /// How far back a message is looked for that comes twice: by a hub and by who passes it on, by a hub and by hand.
@@ -21,7 +22,7 @@ pub(super) fn hear(hold: &mut Hold, asked: impl Iterator<Item = Arc<Msg>>) {
     let heard = msgs.len();
     msgs.extend(asked);
     // Who never hears by the way is told nothing twice, unless it is meant.
-    let mut news = if is_new { Vec::new() } else { news(hold, &msgs) }.into_iter();
+    let mut news = if is_new { Vec::new() } else { news(hold, &msgs, heard) }.into_iter();
     let mut news = msgs.into_iter().map(|msg| news.next().unwrap_or(true).then_some(msg));
     let take = |hold: &mut Hold, msg: Option<Arc<Msg>>| {
         if let Some(msg) = msg {
@@ -39,29 +40,45 @@ pub(super) fn hear(hold: &mut Hold, asked: impl Iterator<Item = Arc<Msg>>) {
 pub(super) fn overhear(hold: &Hold) -> Option<(InboxSeq, Vec<Arc<Msg>>)> {
     let (upto, heard) = hold.inner.inbox().take()?;
     let msgs: Vec<Arc<Msg>> = heard.into_iter().map(|(_, msg)| msg).collect();
-    let news = news(hold, &msgs);
+    let news = news(hold, &msgs, msgs.len());
     Some((upto, msgs.into_iter().zip(news).filter(|(_, new)| *new).map(|(msg, _)| msg).collect()))
 }
 
-/// Which of these messages are news: not those that came in lately, by themselves or within a reply, or stand here before.
-fn news(hold: &Hold, msgs: &[Arc<Msg>]) -> Vec<bool> {
+/// Which of these messages are news. Of the first `heard`, which came by the way, those are that did not come in lately, in whatever
+/// way. Of the others, which were asked, those are that were not heard: what is asked twice is meant twice.
+fn news(hold: &Hold, msgs: &[Arc<Msg>], heard: usize) -> Vec<bool> {
     if msgs.is_empty() {
         return Vec::new();
     }
-    let mut known = HashSet::with_capacity(LOOKED_BACK + msgs.len());
+    let (mut known, mut overheard) = (HashSet::with_capacity(LOOKED_BACK + msgs.len()), HashSet::new());
     if let Some(state) = hold.held.state.as_deref() {
         let open = state.open.iter().map(|open| &open.msg);
         for msg in open.chain(state.messages().rev().take(LOOKED_BACK)) {
-            known.insert(&*msg.id);
-            known.extend(heard_in(msg));
+            known.extend(ids(msg));
+            overheard.extend(heard_in(msg).flat_map(ids));
         }
     }
-    msgs.iter().map(|msg| known.insert(&*msg.id)).collect()
+    let (by_the_way, asked) = msgs.split_at(heard.min(msgs.len()));
+    let mut news = Vec::with_capacity(msgs.len());
+    for msg in by_the_way {
+        news.push(!ids(msg).any(|id| known.contains(id) || overheard.contains(id)));
+        overheard.extend(ids(msg));
+    }
+    for msg in asked {
+        news.push(!ids(msg).any(|id| overheard.contains(id)));
+    }
+    news
 }
 
-fn heard_in(msg: &Msg) -> impl Iterator<Item = &str> {
+/// Its own id, and that of the message which a pipeline said again in it.
+fn ids(msg: &Msg) -> impl Iterator<Item = &str> {
+    let again = msg.metadata.get(SAID_AS).and_then(Value::as_str);
+    std::iter::once(&*msg.id).chain(again)
+}
+
+fn heard_in(msg: &Msg) -> impl Iterator<Item = &Msg> {
     msg.content.iter().filter_map(|block| match block {
-        ContentBlock::Heard(heard) => Some(&*heard.id),
+        ContentBlock::Heard(heard) => Some(&**heard),
         _ => None,
     })
 }

@@ -197,7 +197,7 @@ const END: &str = r#"        if let Err(unsaved) = self.commit().await {
         let Some(msg) = msg.cloned() else {
             return Err(Error::new(ErrorKind::Internal, "a reply ended that never began"));
         };
-        let Self { mut hold, place, sink, .. } = self;
+        let Self { mut hold, place, sink, forgets, .. } = self;
         hold.torn = false;
         // Before the next reply begins, so that replies are heard in the order in which they were given.
         if let Some(audience) = hold.inner.audience.get()
@@ -205,6 +205,9 @@ const END: &str = r#"        if let Err(unsaved) = self.commit().await {
             && !waits
         {
             Box::pin(audience.tell(&msg)).await;
+        }
+        if let Some(state) = hold.held.state.as_mut().filter(|_| forgets) {
+            state.context.clear();
         }
         drop((hold, place)); // the next reply may begin before this end is seen, never the other way round
         sink.send_end(end, msg);
@@ -216,7 +219,7 @@ const END_BEFORE_COMMIT: &str = r#"        let state = self.state();
         let Some(msg) = msg.cloned() else {
             return Err(Error::new(ErrorKind::Internal, "a reply ended that never began"));
         };
-        let Self { mut hold, place, sink, .. } = self;
+        let Self { mut hold, place, sink, forgets, .. } = self;
         sink.send_end(end, msg.clone());
         if let Err(unsaved) = hold.inner.commit(&mut hold.held).await {
             error = Some(unsaved);
@@ -228,6 +231,9 @@ const END_BEFORE_COMMIT: &str = r#"        let state = self.state();
         {
             Box::pin(audience.tell(&msg)).await;
         }
+        if let Some(state) = hold.held.state.as_mut().filter(|_| forgets) {
+            state.context.clear();
+        }
         drop((hold, place));
 "#;
 
@@ -237,13 +243,16 @@ const RELEASED_BEFORE_COMMIT: &str = r#"        let state = self.state();
         let Some(msg) = msg.cloned() else {
             return Err(Error::new(ErrorKind::Internal, "a reply ended that never began"));
         };
-        let Self { mut hold, place, sink, .. } = self;
+        let Self { mut hold, place, sink, forgets, .. } = self;
         hold.torn = false;
         if let Some(audience) = hold.inner.audience.get()
             && error.is_none()
             && !waits
         {
             Box::pin(audience.tell(&msg)).await;
+        }
+        if let Some(state) = hold.held.state.as_mut().filter(|_| forgets) {
+            state.context.clear();
         }
         let inner = Arc::clone(&hold.inner);
         drop((hold, place));
