@@ -1,12 +1,12 @@
 //! "Guess 2/3 of the average": a population from a file plays, and its guesses fall from round to round.
 //!
-//! `cargo xtask demo guess -- --agents 1000 --rounds 6 --seed 7`, and `--model ollama:qwen3` for players that really think.
+//! `cargo xtask demo guess --agents 1000 --rounds 6 --seed 7`, and `--model ollama:qwen3` for players that really think.
 
 use agentscope::population::{Background, Person, Population};
 use agentscope::prelude::*;
-use examples::{guess::policy, options::Options};
+use examples::{guess::policy, options::Options, println};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use std::{collections::BTreeMap, io::Write, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Who plays: how many, and in which proportions.
 const PEOPLE: &str = include_str!("../../guess.yaml");
@@ -52,7 +52,7 @@ async fn main() -> Result<()> {
             &players,
             &guesses,
             &format!("round {round}: the average is {average:.2}, 2/3 of it {target:.2}"),
-        )?;
+        );
         tell(&players, &format!("In round {round}, the average was {average:.2}, so {target:.2} won."))
             .await?;
     }
@@ -76,23 +76,16 @@ async fn tell(players: &[Player], text: &str) -> Result<()> {
 }
 
 /// What each group guessed.
-fn show(players: &[Player], guesses: &[f64], result: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "\n{result}")?;
+fn show(players: &[Player], guesses: &[f64], result: &str) {
+    println!("\n{result}");
     let mut groups = BTreeMap::<_, Vec<f64>>::new();
     for ((_, person), guess) in players.iter().zip(guesses) {
         groups.entry(person.get("education")).or_default().push(*guess);
     }
     for (education, guesses) in groups {
         let average = mean(&guesses);
-        writeln!(
-            out,
-            "  {:20} {average:6.2} {}",
-            education.unwrap_or_default(),
-            "▪".repeat(average as usize)
-        )?;
+        println!("  {:20} {average:6.2} {}", education.unwrap_or_default(), "▪".repeat(average as usize));
     }
-    Ok(())
 }
 
 fn mean(numbers: &[f64]) -> f64 {

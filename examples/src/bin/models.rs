@@ -1,6 +1,7 @@
 //! One program for any model: it streams, calls a tool, looks at an image, and gives a struct.
 
 use agentscope::{Media, prelude::*};
+use examples::println;
 use std::io::{Write, stdout};
 
 /// A square of 16 by 16 red points.
@@ -47,8 +48,8 @@ async fn say(agent: &ReActAgent, title: &str, question: Msg) -> Result<()> {
     let mut events = agent.reply(question).stream();
     while let Some(event) = events.next().await {
         match event?.kind {
-            EventKind::TextDelta { delta, .. } => print!("{delta}"),
-            EventKind::ToolCallDelta { delta, .. } => print!("[{delta}]"),
+            EventKind::TextDelta { delta, .. } => examples::print(format_args!("{delta}")),
+            EventKind::ToolCallDelta { delta, .. } => examples::print(format_args!("[{delta}]")),
             EventKind::ModelEnd { usage: Some(usage), .. } => {
                 println!("\n({} tokens read, {} written)", usage.input_tokens, usage.output_tokens);
             }

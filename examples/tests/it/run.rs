@@ -11,8 +11,18 @@ use std::{
 /// Longer than any demo takes; one that is not over by then hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
-pub(crate) const ALL: [&str; 7] =
-    ["auction", "concurrent", "conversation", "debate", "group_chat", "handoff", "routing"];
+pub(crate) const ALL: [&str; 10] = [
+    "auction",
+    "concurrent",
+    "conversation",
+    "debate",
+    "group_chat",
+    "guess",
+    "handoff",
+    "models",
+    "routing",
+    "werewolf",
+];
 
 /// Where cargo puts the program of a demo.
 fn program(demo: &str) -> PathBuf {
@@ -48,6 +58,6 @@ pub(crate) fn run(demo: &str, input: &str) -> String {
     let (out, err) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr).into_owned());
     assert!(output.status.success() && err.is_empty(), "{demo}: {}\n{out}\n{err}", output.status);
-    assert!(out.starts_with(&format!("(model: a few rules in examples/src/rules/{demo}.rs, ")), "{out}");
+    assert!(out.starts_with("(model: a few rules in examples/src/"), "{out}");
     out
 }

@@ -1,6 +1,7 @@
 //! What is kept of a game: sentences for people, events for a checker.
 
 use agentscope::{MsgId, prelude::*};
+use examples::println;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 

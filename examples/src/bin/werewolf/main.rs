@@ -7,7 +7,7 @@ mod log;
 mod tests;
 
 use agentscope::prelude::*;
-use examples::options::Options;
+use examples::{options::Options, println};
 use game::Game;
 use std::sync::Arc;
 
